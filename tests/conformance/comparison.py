@@ -1,0 +1,284 @@
+"""Twin against reference: errors in units that mean the same for every equation, and messages that a stranger can act on.
+
+An error is measured in ulps of the *condition scale*: |wanted| plus the root-mean-square change of the reference when
+every input is perturbed by a random relative amount, per unit of perturbation. An error of 1 is as good as rounding
+every input and the output once; a form that loses digits by cancellation shows as a large number.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from reference import registry
+from tests.conformance.implementation import DTYPES, Implementation, to_numpy
+
+DRAWS = 6
+ALLOWED = 4.0
+SMALLEST_RECORD = 0.5
+COARSE, FINE = 2.0**-8, 2.0**-10
+
+
+@dataclass(frozen=True)
+class Discrepancy:
+    """Largest error of one comparison, with where it is."""
+
+    ulps: float
+    index: tuple[int, ...]
+    got: Any
+    wanted: Any
+    what: str = "value"
+
+
+def reference_of(function: str) -> Callable[..., Any]:
+    """Return the reference function ``"topic.name"``."""
+    return registry.resolve(registry.functions()[function][0].id)
+
+
+def rounded(arguments: dict[str, Any], dtype: str) -> dict[str, Any]:
+    """Return the arguments with every float rounded to ``dtype``, as float64: both sides then see the same numbers."""
+
+    def once(value: Any) -> Any:
+        if isinstance(value, list):
+            return [once(item) for item in value]
+        if isinstance(value, float) or (isinstance(value, np.ndarray) and value.dtype.kind == "f"):
+            narrow = torch.as_tensor(value, dtype=torch.float64).to(DTYPES[dtype]).double().numpy()
+            return float(narrow) if isinstance(value, float) else narrow
+        return value
+
+    return {name: once(value) for name, value in arguments.items()}
+
+
+def value_discrepancy(
+    function: str, arguments: dict[str, Any], dtype: str, implementation: Implementation
+) -> Discrepancy:
+    """Compare a twin's value with the reference at (rounded) arguments."""
+    arguments = rounded(arguments, dtype)
+    reference = reference_of(function)
+    wanted = _outputs(reference(**arguments))
+    found = implementation.find(function)(**implementation.tensors(arguments, dtype))
+    got = _outputs(to_numpy(found))
+    _same_form(function, got, wanted)
+    scales = _sensitivity(reference, arguments, wanted, dtype)
+    worst = Discrepancy(0.0, (), None, None)
+    for g, w, s in zip(got, wanted, scales, strict=True):
+        worst = max(worst, _largest(g, w, s, dtype), key=lambda d: d.ulps)
+    return worst
+
+
+def gradient_discrepancy(
+    function: str, arguments: dict[str, Any], dtype: str, implementation: Implementation
+) -> Discrepancy | None:
+    """Compare a twin's gradients with central differences of the reference, one random direction per argument.
+
+    Returns None when nothing can be said: no differentiable argument, or the differences have not converged there
+    (a kink, an edge of the domain).
+    """
+    arguments = rounded(arguments, dtype)
+    reference = reference_of(function)
+    tensors = implementation.tensors(arguments, dtype)
+    names = [n for n, v in arguments.items() if isinstance(v, np.ndarray) and v.dtype.kind == "f" and v.size]
+    leaves = {name: tensors[name].requires_grad_() for name in names}
+    outputs = implementation.find(function)(**tensors)
+    outputs = [o for o in (outputs if isinstance(outputs, tuple) else (outputs,)) if o.is_floating_point()]
+    if not names or not outputs or not any(o.requires_grad for o in outputs):
+        return None
+    rng = np.random.default_rng(len(function))
+    cotangents = [rng.normal(size=tuple(o.shape)) for o in outputs]
+    total = sum((o * torch.as_tensor(c).to(o)).sum() for o, c in zip(outputs, cotangents, strict=True))
+    gradients = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
+    size = _weighted_scale(reference, arguments, cotangents)
+    worst: Discrepancy | None = None
+    for name, gradient in zip(names, gradients, strict=True):
+        # Relative steps below 1, absolute ones above: a relative step in a log weight of -7500 would leap.
+        direction = np.clip(arguments[name], -1, 1) * rng.uniform(0.5, 1, size=arguments[name].shape)
+        found = _directional(reference, arguments, name, direction, cotangents)
+        if found is None:
+            continue
+        wanted, uncertainty = found
+        # The differences carry the rounding of the values that they subtract, divided by their step.
+        reach = {**arguments, name: arguments[name] + 2 * FINE * direction}
+        uncertainty += (2.0**-50 * max(size, _weighted_scale(reference, reach, cotangents)) + 2.0**-100) / FINE
+        scale = size + abs(wanted)
+        own = np.zeros_like(direction) if gradient is None else to_numpy(gradient)
+        got = float(np.sum(own * direction))
+        scale += float(np.sum(np.abs(own * direction)))
+        eps, tiny = _eps(dtype), torch.finfo(DTYPES[dtype]).tiny
+        ulps = max(abs(got - wanted) - uncertainty, 0.0) / (eps * scale + tiny) if np.isfinite(got) else np.inf
+        if worst is None or ulps > worst.ulps:
+            worst = Discrepancy(ulps, (), got, wanted, f"derivative along {name}")
+    return worst
+
+
+def allowed(function: str, kind: str, dtype: str, device: str) -> float:
+    """Return four times the largest error on record for this function, dtype and device, in ulps."""
+    record = registry.tolerances().get(function, {})
+    by_dtype = record.get(device.split(":")[0]) or record.get("cpu") or {}
+    if dtype not in by_dtype or kind not in by_dtype[dtype]:
+        raise AssertionError(
+            f"no measured tolerance for {function} ({kind}, {dtype}, {device}); "
+            f"run: python -m tests.conformance.measure {function}"
+        )
+    return ALLOWED * max(by_dtype[dtype][kind], SMALLEST_RECORD)
+
+
+def message(
+    function: str, dtype: str, implementation: Implementation, arguments: dict[str, Any], found: Discrepancy, limit: float
+) -> str:
+    """Say what failed, at which inputs, by how much, and how to run it again."""
+    rows = registry.functions()[function]
+    shown = "\n".join(f"    {name} = {_shown(value)}" for name, value in rounded(arguments, dtype).items())
+    kind = "value" if found.what == "value" else "gradient"
+    options = f"--implementation={implementation.source} --device={implementation.device}"
+    return (
+        f"{function} ({', '.join(row.id for row in rows)}: {rows[0].name}) disagrees with the reference\n"
+        f"  {found.what} in {dtype} on {implementation.device}, implementation {implementation.source}\n"
+        f"  inputs:\n{shown}\n"
+        f"  got       {found.got!r}{f' at index {found.index}' if found.index else ''}\n"
+        f"  wanted    {found.wanted!r}\n"
+        f"  error     {found.ulps:.4g} ulps, allowed {limit:.4g}\n"
+        f"  formula   {rows[0].latex}\n"
+        f"  read      reference/{function.split('.')[0]}.py, function {function.split('.')[1]}\n"
+        f"  rerun     pytest tests/conformance/test_twins.py -k 'test_{kind} and {function}-{dtype}' {options}"
+    )
+
+
+def _weighted_scale(reference: Callable[..., Any], arguments: dict[str, Any], cotangents: list[np.ndarray]) -> float:
+    """Condition scale of the sum of the outputs, weighted as in the gradient test."""
+    values = [o for o in _outputs(reference(**arguments)) if o.dtype.kind == "f"]
+    scales = _sensitivity(reference, arguments, values, "float64")
+    return float(sum(np.sum(np.abs(c) * s) for c, s in zip(cotangents, scales, strict=True)))
+
+
+def _sensitivity(
+    reference: Callable[..., Any], arguments: dict[str, Any], wanted: list[np.ndarray], dtype: str
+) -> list[np.ndarray]:
+    """Condition scale of every output element."""
+    rng = np.random.default_rng(7)
+    step = max(_eps(dtype), 2.0**-26)
+    squares = [np.zeros(np.shape(w)) for w in wanted]
+    moved = 0
+    for _ in range(DRAWS):
+        try:
+            with np.errstate(all="ignore"):
+                outputs = _outputs(reference(**_perturbed(arguments, step, rng)))
+        except ValueError:
+            # The perturbation left the domain (rho > 1); the mirrored one may not.
+            continue
+        moved += 1
+        for total, output, w in zip(squares, outputs, wanted, strict=True):
+            with np.errstate(invalid="ignore"):
+                change = (np.asarray(output, float) - np.asarray(w, float)) / step
+            total += np.where(np.isfinite(change), change, 0) ** 2
+    floors = _floors(reference, arguments, wanted)
+    sides = zip(wanted, squares, floors, strict=True)
+    return [np.abs(np.asarray(w, float)) + np.sqrt(s / max(moved, 1)) + floor for w, s, floor in sides]
+
+
+def _floors(reference: Callable[..., Any], arguments: dict[str, Any], wanted: list[np.ndarray]) -> list[float]:
+    """Least scale of each output: quadrature sums terms that are larger than a result which happens to vanish.
+
+    With function arguments it is the largest output for their absolute values; with no float input at all (the nodes
+    of a rule) it is the largest output.
+    """
+    if functions := {name: value for name, value in arguments.items() if callable(value)}:
+        absolute = {name: (lambda z, f=f: np.abs(f(z))) for name, f in functions.items()}
+        wanted = _outputs(reference(**{**arguments, **absolute}))
+    elif any(isinstance(v, float | list) or np.asarray(v).dtype.kind == "f" for v in arguments.values()):
+        return [0.0] * len(wanted)
+    return [float(np.max(np.abs(np.asarray(w, float)), initial=0)) for w in wanted]
+
+
+def _perturbed(arguments: dict[str, Any], step: float, rng: np.random.Generator) -> dict[str, Any]:
+    def once(value: Any) -> Any:
+        if isinstance(value, list):
+            return [once(item) for item in value]
+        if isinstance(value, float):
+            return float(_inside(value, value * (1 + step * rng.uniform(-1, 1))))
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            return _inside(value, value * (1 + step * rng.uniform(-1, 1, size=value.shape)))
+        # A test function is rounded too: its own constants are inputs.
+        return value.perturbed(step, rng) if hasattr(value, "perturbed") else value
+
+    return {name: once(value) for name, value in arguments.items()}
+
+
+def _inside(value: Any, moved: Any) -> Any:
+    """Keep a value of at most 1 at most 1: probabilities and correlations end there."""
+    return np.where(np.abs(value) <= 1, np.clip(moved, -1, 1), moved)
+
+
+def _directional(
+    reference: Callable[..., Any],
+    arguments: dict[str, Any],
+    name: str,
+    direction: np.ndarray,
+    cotangents: list[np.ndarray],
+) -> tuple[float, float] | None:
+    """Derivative of the weighted output along a direction, and the uncertainty of the differences.
+
+    None where the point is at an edge of the domain, at a kink, or where the differences have not converged.
+    """
+
+    def objective(shift: float) -> float:
+        outputs = _outputs(reference(**{**arguments, name: arguments[name] + shift * direction}))
+        floats = [o for o in outputs if o.dtype.kind == "f"]
+        return float(sum(np.sum(o * c) for o, c in zip(floats, cotangents, strict=True)))
+
+    def differences(h: float) -> tuple[float, float]:
+        values = [objective(k * h) for k in (-2, -1, 0, 1, 2)]
+        first = (values[0] - 8 * values[1] + 8 * values[3] - values[4]) / (12 * h)
+        return first, abs(values[1] - 2 * values[2] + values[3]) / h
+
+    try:
+        with np.errstate(all="ignore"):
+            (coarse, coarse_bend), (fine, fine_bend) = differences(COARSE), differences(FINE)
+    except ValueError:
+        return None
+    # The bend of a smooth function shrinks with the step, that of a kink stays.
+    kink = fine_bend > 0.5 * coarse_bend and fine_bend > 1e-6 * abs(fine)
+    uncertainty = 4 * abs(fine - coarse)
+    return None if kink or not np.isfinite(fine) or uncertainty > 1e-3 * abs(fine) + 1e-6 else (fine, uncertainty)
+
+
+def _largest(got: np.ndarray, wanted: np.ndarray, scale: np.ndarray, dtype: str) -> Discrepancy:
+    """Largest error over the elements of one output."""
+    got, wanted = np.asarray(got), np.asarray(wanted)
+    if wanted.size == 0:
+        return Discrepancy(0.0, (), got, wanted)
+    if wanted.dtype.kind in "bi":
+        ulps = np.where((got != wanted) & (scale <= np.abs(wanted.astype(float))), np.inf, 0.0)
+    else:
+        finfo = torch.finfo(DTYPES[dtype])
+        with np.errstate(invalid="ignore", over="ignore"):
+            ulps = np.abs(got - wanted) / (_eps(dtype) * scale + finfo.tiny)
+        same = (got == wanted) | (np.isnan(got) & np.isnan(wanted))
+        beyond = np.abs(wanted) > finfo.max
+        ulps = np.where(same | beyond, 0.0, np.where(np.isfinite(got) & np.isfinite(wanted), ulps, np.inf))
+    index = tuple(int(i) for i in np.unravel_index(np.argmax(ulps), ulps.shape))
+    return Discrepancy(float(ulps[index]), index, got[index].item(), wanted[index].item())
+
+
+def _same_form(function: str, got: list[np.ndarray], wanted: list[np.ndarray]) -> None:
+    shapes = [[np.shape(o) for o in side] for side in (got, wanted)]
+    if shapes[0] != shapes[1]:
+        raise AssertionError(f"{function}: output shapes must be {shapes[1]}, got {shapes[0]}")
+
+
+def _outputs(value: Any) -> list[np.ndarray]:
+    return [np.asarray(v) for v in value] if isinstance(value, tuple) else [np.asarray(value)]
+
+
+def _eps(dtype: str) -> float:
+    return torch.finfo(DTYPES[dtype]).eps / 2
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return np.array2string(value, precision=17, threshold=40, separator=", ").replace("\n", "\n" + " " * 8)
+    return inspect.getsource(value).strip() if inspect.isfunction(value) else repr(value)

@@ -1,0 +1,70 @@
+"""Options of the conformance suite: which implementation, on which device, and how hard to look."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, settings
+
+from tests.conformance.implementation import DEFAULT, Implementation, MissingFunction
+
+COMMON = {"deadline": None, "print_blob": False, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("ci", max_examples=30, derandomize=True, database=None, **COMMON)
+settings.register_profile("thorough", max_examples=2000, **COMMON)
+settings.load_profile("ci")
+
+SKIPPED: Counter[str] = Counter()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("conformance")
+    group.addoption("--implementation", default=DEFAULT, metavar="PATH_OR_MODULE", help="functions to test")
+    group.addoption("--device", default="cpu", help="device of the tensors: cpu, cuda")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    device = config.getoption("--device")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise pytest.UsageError(f"--device {device}: this machine has no CUDA device")
+    torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With another implementation, leave out the tests that never touch it: they cannot tell anything about it."""
+    if config.getoption("--implementation") == DEFAULT:
+        return
+    here = [item for item in items if "implementation" in getattr(item, "fixturenames", ())]
+    config.hook.pytest_deselected(items=[item for item in items if item not in here])
+    items[:] = here
+
+
+@pytest.fixture(scope="session")
+def implementation(pytestconfig: pytest.Config) -> Implementation:
+    try:
+        return Implementation(pytestconfig.getoption("--implementation"), pytestconfig.getoption("--device"))
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20200101)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    """A function that the implementation lacks is skipped by name, not failed."""
+    if call.excinfo is not None and call.excinfo.errisinstance(MissingFunction):
+        message = str(call.excinfo.value)
+        call.excinfo = pytest.ExceptionInfo.from_exception(pytest.skip.Exception(message, _use_item_location=True))
+    yield
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    lacking = {str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", []) if " has no " in str(report.longrepr)}
+    if lacking:
+        names = sorted(text.rsplit(" has no ", 1)[1] for text in lacking)
+        terminalreporter.write_line(f"{len(names)} functions are not in the implementation: {', '.join(names)}")

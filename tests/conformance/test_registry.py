@@ -1,0 +1,96 @@
+"""The registry is complete and true: every function registered, every oracle a test that uses the function."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import reference
+import vaes.ops
+from reference import registry
+from tests.conformance import inputs
+
+HERE = Path(__file__).parent
+ROWS = list(registry.EQUATIONS.values())
+FUNCTIONS = sorted(registry.functions())
+TOPICS = [m.name for m in pkgutil.iter_modules(reference.__path__) if m.name not in ("registry", "checks")]
+
+
+def public_functions(package: str, topic: str) -> set[str]:
+    module = importlib.import_module(f"{package}.{topic}")
+    found = inspect.getmembers(module, inspect.isfunction)
+    return {f"{topic}.{n}" for n, f in found if f.__module__ == module.__name__ and not n.startswith("_")}
+
+
+def tests_of(topic: str) -> dict[str, ast.FunctionDef]:
+    tree = ast.parse((HERE / f"test_{topic}.py").read_text(encoding="utf-8"))
+    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+ALL_TESTS = {name: node for topic in TOPICS for name, node in tests_of(topic).items()}
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_every_public_function_is_registered(topic: str) -> None:
+    assert public_functions("reference", topic) <= set(FUNCTIONS)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_function_has_twin_inputs_and_signature(function: str) -> None:
+    topic, name = function.split(".")
+    one, two = (getattr(importlib.import_module(f"{p}.{topic}"), name) for p in ("reference", "vaes.ops"))
+    assert list(inspect.signature(one).parameters) == list(inspect.signature(two).parameters)
+    assert inputs.strategy(function)
+    assert set(inputs.dtypes(function)) <= set(registry.tolerances()[function]["cpu"])
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_row_has_two_oracles_that_exist(row: registry.Equation) -> None:
+    assert len({oracle.test for oracle in row.oracles}) >= 2
+    assert len({(oracle.kind, oracle.test) for oracle in row.oracles}) == len(row.oracles)
+    for oracle in row.oracles:
+        assert oracle.test in ALL_TESTS, f"{row.id}: no test {oracle.test} in tests/conformance"
+    name = row.function.split(".")[1]
+    topic_tests = tests_of(row.topic)
+    uses = [o.test for o in row.oracles if o.test not in topic_tests or re.search(rf"\b{name}\b", ast.dump(topic_tests[o.test]))]
+    helpers = {n for n, node in topic_tests.items() if re.search(rf"\b{name}\b", ast.dump(node))}
+    indirect = [o.test for o in row.oracles if o.test in topic_tests and any(h in ast.dump(topic_tests[o.test]) for h in helpers)]
+    assert len({*uses, *indirect}) >= 2, f"{row.id}: its oracles must use {row.function}"
+
+
+def test_ids_are_unique_and_functions_resolve() -> None:
+    assert len(ROWS) == len({row.id for row in ROWS})
+    for row in ROWS:
+        assert callable(registry.resolve(row.id))
+        assert row.latex
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_docstring_says_what_a_reader_needs(function: str) -> None:
+    topic, name = function.split(".")
+    text = inspect.getdoc(getattr(importlib.import_module(f"reference.{topic}"), name))
+    for part in (".. math::", "Parameters", "Returns", "Source:"):
+        assert part in text, f"{function}: docstring has no {part!r}"
+    assert inspect.getdoc(getattr(importlib.import_module(f"vaes.ops.{topic}"), name))
+
+
+def test_twins_do_not_import_the_reference() -> None:
+    for module in pkgutil.walk_packages(vaes.__path__, "vaes."):
+        source = Path(importlib.util.find_spec(module.name).origin).read_text(encoding="utf-8")
+        assert not re.search(r"^\s*(from|import) reference\b", source, re.M), module.name
+
+
+def test_unknown_equation_is_named() -> None:
+    with pytest.raises(ValueError, match=r"got 'hvae/Z9'"):
+        registry.find("hvae/Z9")
+
+
+def test_unknown_kind_of_oracle_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"kind of oracle must be one of .* got 'intuition'"):
+        registry.Oracle("intuition", "test_x")

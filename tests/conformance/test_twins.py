@@ -1,0 +1,75 @@
+"""Every twin against its reference: values, gradients, and a graph without breaks; one generic test each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reference import registry
+from tests.conformance import inputs
+from tests.conformance.comparison import allowed, gradient_discrepancy, message, value_discrepancy
+from tests.conformance.implementation import Implementation
+
+FUNCTIONS = sorted(registry.functions())
+CASES = [(function, dtype) for function in FUNCTIONS for dtype in inputs.dtypes(function)]
+GRADIENTS = [(function, dtype) for function, dtype in CASES if dtype != "bfloat16"]
+PER_DTYPE = {"float64": 1.0, "float32": 1.0, "bfloat16": 0.5}
+
+
+def run(function: str, dtype: str, implementation: Implementation, compare, kind: str) -> None:
+    """Draw inputs and compare; fail with the smallest counterexample as a message."""
+    implementation.find(function)
+    limit = allowed(function, kind, dtype, implementation.device)
+    examples = max(1, int(settings.default.max_examples * PER_DTYPE[dtype]))
+
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
+    @given(arguments=inputs.strategy(function))
+    def check(arguments) -> None:
+        found = compare(function, arguments, dtype, implementation)
+        if found is not None and not found.ulps <= limit:
+            raise AssertionError(message(function, dtype, implementation, arguments, found, limit))
+
+    try:
+        check()
+    except AssertionError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.mark.parametrize(("function", "dtype"), CASES, ids=[f"{f}-{d}" for f, d in CASES])
+def test_value(function: str, dtype: str, implementation: Implementation) -> None:
+    run(function, dtype, implementation, value_discrepancy, "value")
+
+
+@pytest.mark.parametrize(("function", "dtype"), GRADIENTS, ids=[f"{f}-{d}" for f, d in GRADIENTS])
+def test_gradient(function: str, dtype: str, implementation: Implementation) -> None:
+    run(function, dtype, implementation, gradient_discrepancy, "gradient")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_compiles_without_graph_breaks(function: str, implementation: Implementation) -> None:
+    arguments = _example(function)
+    twin = implementation.find(function)
+    tensors = implementation.tensors(arguments, "float32" if "float32" in inputs.dtypes(function) else "float64")
+    torch._dynamo.reset()
+    compiled = torch.compile(twin, fullgraph=True, backend="eager")
+    if inputs.data_dependent(function):
+        with pytest.raises(torch._dynamo.exc.TorchDynamoException):
+            compiled(**tensors)
+        return
+    torch.testing.assert_close(compiled(**tensors), twin(**tensors), rtol=1e-5, atol=1e-6, equal_nan=True)
+
+
+def _example(function: str):
+    """The first example that the strategy draws, the same in every run."""
+    drawn = []
+
+    @settings(max_examples=5, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def draw(data) -> None:
+        drawn.append(data.draw(inputs.strategy(function)))
+
+    draw()
+    return max(drawn, key=lambda d: sum(np.size(v) for v in d.values() if isinstance(v, np.ndarray)))

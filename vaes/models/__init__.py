@@ -1,0 +1,1 @@
+"""The systems: one module each, with the papers' named configurations."""

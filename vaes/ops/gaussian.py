@@ -1,0 +1,45 @@
+"""Gaussians with diagonal covariance: density, divergence, entropy, reparameterisation."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
+
+
+def log_density(z: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
+    """Log density of a diagonal Gaussian in nats, summed over the last axis.
+
+    ``scale`` is the standard deviation; ``scale <= 0`` gives NaN or infinity.
+    """
+    standardised = (z - mean) / scale
+    return -(0.5 * standardised.square() + scale.log() + HALF_LOG_TWO_PI).sum(-1)
+
+
+def kl(mean_q: Tensor, scale_q: Tensor, mean_p: Tensor, scale_p: Tensor) -> Tensor:
+    """KL(q || p) of diagonal Gaussians in nats, summed over the last axis; non-positive scales give NaN or infinity."""
+    return (_scale_divergence(scale_q / scale_p) + 0.5 * ((mean_q - mean_p) / scale_p).square()).sum(-1)
+
+
+def kl_standard(mean: Tensor, scale: Tensor) -> Tensor:
+    """KL(N(mean, scale^2) || N(0, I)) in nats, summed over the last axis."""
+    return (_scale_divergence(scale) + 0.5 * mean.square()).sum(-1)
+
+
+def entropy(scale: Tensor) -> Tensor:
+    """Differential entropy of a diagonal Gaussian in nats, summed over the last axis."""
+    return (scale.log() + (HALF_LOG_TWO_PI + 0.5)).sum(-1)
+
+
+def reparameterise(mean: Tensor, scale: Tensor, noise: Tensor) -> Tensor:
+    """Return ``mean + scale * noise``, the sample that carries gradients to both parameters."""
+    return torch.addcmul(mean, scale, noise)
+
+
+def _scale_divergence(ratio: Tensor) -> Tensor:
+    """(r^2 - 1)/2 - log r without the cancellation at r = 1: both parts come from the same log."""
+    log_ratio = ratio.log()
+    return 0.5 * torch.expm1(2 * log_ratio) - log_ratio
