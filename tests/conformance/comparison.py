@@ -21,6 +21,7 @@ from tests.conformance.implementation import DTYPES, Implementation, to_numpy
 DRAWS = 6
 ALLOWED = 4.0
 SMALLEST_RECORD = 0.5
+Place = tuple[str, int | None]
 COARSE, FINE = 2.0**-8, 2.0**-10
 
 
@@ -82,27 +83,28 @@ def gradient_discrepancy(
     arguments = rounded(arguments, dtype)
     reference = reference_of(function)
     tensors = implementation.tensors(arguments, dtype)
-    names = [n for n, v in arguments.items() if isinstance(v, np.ndarray) and v.dtype.kind == "f" and v.size]
-    leaves = {name: tensors[name].requires_grad_() for name in names}
+    places = _float_places(arguments)
+    leaves = [_at(tensors, place).requires_grad_() for place in places]
     outputs = implementation.find(function)(**tensors)
     outputs = [o for o in (outputs if isinstance(outputs, tuple) else (outputs,)) if o.is_floating_point()]
-    if not names or not outputs or not any(o.requires_grad for o in outputs):
+    if not leaves or not outputs or not any(o.requires_grad for o in outputs):
         return None
     rng = np.random.default_rng(len(function))
     cotangents = [rng.normal(size=tuple(o.shape)) for o in outputs]
     total = sum((o * torch.as_tensor(c).to(o)).sum() for o, c in zip(outputs, cotangents, strict=True))
-    gradients = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
+    gradients = torch.autograd.grad(total, leaves, allow_unused=True)
     size = _weighted_scale(reference, arguments, cotangents)
     worst: Discrepancy | None = None
-    for name, gradient in zip(names, gradients, strict=True):
+    for place, gradient in zip(places, gradients, strict=True):
+        point = _at(arguments, place)
         # Relative steps below 1, absolute ones above: a relative step in a log weight of -7500 would leap.
-        direction = np.clip(arguments[name], -1, 1) * rng.uniform(0.5, 1, size=arguments[name].shape)
-        found = _directional(reference, arguments, name, direction, cotangents)
+        direction = np.clip(point, -1, 1) * rng.uniform(0.5, 1, size=point.shape)
+        found = _directional(reference, arguments, place, direction, cotangents)
         if found is None:
             continue
         wanted, uncertainty = found
         # The differences carry the rounding of the values that they subtract, divided by their step.
-        reach = {**arguments, name: arguments[name] + 2 * FINE * direction}
+        reach = _moved(arguments, place, 2 * FINE * direction)
         uncertainty += (2.0**-50 * max(size, _weighted_scale(reference, reach, cotangents)) + 2.0**-100) / FINE
         scale = size + abs(wanted)
         own = np.zeros_like(direction) if gradient is None else to_numpy(gradient)
@@ -111,7 +113,7 @@ def gradient_discrepancy(
         eps, tiny = _eps(dtype), torch.finfo(DTYPES[dtype]).tiny
         ulps = max(abs(got - wanted) - uncertainty, 0.0) / (eps * scale + tiny) if np.isfinite(got) else np.inf
         if worst is None or ulps > worst.ulps:
-            worst = Discrepancy(ulps, (), got, wanted, f"derivative along {name}")
+            worst = Discrepancy(ulps, (), got, wanted, f"derivative along {place[0]}")
     return worst
 
 
@@ -146,6 +148,28 @@ def message(
         f"  read      reference/{function.split('.')[0]}.py, function {function.split('.')[1]}\n"
         f"  rerun     pytest tests/conformance/test_twins.py -k 'test_{kind} and {function}-{dtype}' {options}"
     )
+
+
+def _float_places(arguments: dict[str, Any]) -> list[Place]:
+    """Where the float arrays stand: directly under a name, or at an index of a list."""
+    places: list[Place] = []
+    for name, value in arguments.items():
+        entries = enumerate(value) if isinstance(value, list) else [(None, value)]
+        places += [(name, i) for i, v in entries if isinstance(v, np.ndarray) and v.dtype.kind == "f" and v.size]
+    return places
+
+
+def _at(arguments: dict[str, Any], place: Place) -> Any:
+    name, index = place
+    return arguments[name] if index is None else arguments[name][index]
+
+
+def _moved(arguments: dict[str, Any], place: Place, step: np.ndarray) -> dict[str, Any]:
+    """Arguments with one array moved."""
+    name, index = place
+    if index is None:
+        return {**arguments, name: arguments[name] + step}
+    return {**arguments, name: [v + step if i == index else v for i, v in enumerate(arguments[name])]}
 
 
 def _weighted_scale(reference: Callable[..., Any], arguments: dict[str, Any], cotangents: list[np.ndarray]) -> float:
@@ -191,7 +215,8 @@ def _floors(reference: Callable[..., Any], arguments: dict[str, Any], wanted: li
         wanted = _outputs(reference(**{**arguments, **absolute}))
     elif any(isinstance(v, float | list) or np.asarray(v).dtype.kind == "f" for v in arguments.values()):
         return [0.0] * len(wanted)
-    return [float(np.max(np.abs(np.asarray(w, float)), initial=0)) for w in wanted]
+    exact = [np.asarray(w).dtype.kind in "bi" for w in wanted]
+    return [0.0 if e else float(np.max(np.abs(w), initial=0)) for e, w in zip(exact, wanted, strict=True)]
 
 
 def _perturbed(arguments: dict[str, Any], step: float, rng: np.random.Generator) -> dict[str, Any]:
@@ -201,7 +226,10 @@ def _perturbed(arguments: dict[str, Any], step: float, rng: np.random.Generator)
         if isinstance(value, float):
             return float(_inside(value, value * (1 + step * rng.uniform(-1, 1))))
         if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-            return _inside(value, value * (1 + step * rng.uniform(-1, 1, size=value.shape)))
+            # A zero is perturbed by the rounding unit of its array, upwards (0 is an edge of many domains).
+            size = np.max(np.abs(value), initial=0) or 1.0
+            moved = value * (1 + step * rng.uniform(-1, 1, size=value.shape))
+            return _inside(value, np.where(value == 0, step * size * rng.uniform(0, 1, size=value.shape), moved))
         # A test function is rounded too: its own constants are inputs.
         return value.perturbed(step, rng) if hasattr(value, "perturbed") else value
 
@@ -216,7 +244,7 @@ def _inside(value: Any, moved: Any) -> Any:
 def _directional(
     reference: Callable[..., Any],
     arguments: dict[str, Any],
-    name: str,
+    place: Place,
     direction: np.ndarray,
     cotangents: list[np.ndarray],
 ) -> tuple[float, float] | None:
@@ -226,7 +254,7 @@ def _directional(
     """
 
     def objective(shift: float) -> float:
-        outputs = _outputs(reference(**{**arguments, name: arguments[name] + shift * direction}))
+        outputs = _outputs(reference(**_moved(arguments, place, shift * direction)))
         floats = [o for o in outputs if o.dtype.kind == "f"]
         return float(sum(np.sum(o * c) for o, c in zip(floats, cotangents, strict=True)))
 

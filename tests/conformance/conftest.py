@@ -11,7 +11,12 @@ from hypothesis import HealthCheck, settings
 
 from tests.conformance.implementation import DEFAULT, Implementation, MissingFunction
 
-COMMON = {"deadline": None, "print_blob": False, "suppress_health_check": [HealthCheck.too_slow]}
+COMMON = {
+    "deadline": None,
+    "print_blob": False,
+    "report_multiple_bugs": False,
+    "suppress_health_check": [HealthCheck.too_slow],
+}
 settings.register_profile("ci", max_examples=30, derandomize=True, database=None, **COMMON)
 settings.register_profile("thorough", max_examples=2000, **COMMON)
 settings.load_profile("ci")

@@ -64,13 +64,13 @@ def main() -> None:
     known = registry.functions()
     if unknown := [name for name in options.functions if name not in known]:
         parser.error(f"not registered: {', '.join(unknown)}")
-    table = json.loads(TABLE.read_text(encoding="utf-8"))
     for function in options.functions or sorted(known):
         record = measure(function, options.device, options.examples)
-        table.setdefault(function, {})[options.device.split(":")[0]] = record
         print(function, json.dumps(record), flush=True)
-    kept = {function: table[function] for function in sorted(table) if function in known}
-    TABLE.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        table = json.loads(TABLE.read_text(encoding="utf-8"))
+        table.setdefault(function, {})[options.device.split(":")[0]] = record
+        kept = {name: table[name] for name in sorted(table) if name in known}
+        TABLE.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

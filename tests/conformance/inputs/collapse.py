@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from hypothesis.strategies import DrawFn, SearchStrategy
@@ -24,7 +25,9 @@ def posterior_means(draw: DrawFn) -> np.ndarray:
     for shape in ((1, images, units), (draws, images, units)):
         entries = draw(hnp.arrays(np.float64, shape, elements=values, fill=st.nothing()))
         parts.append(entries * array(draw, sizes, (units,)))
-    return parts[0] + parts[1]
+    means = parts[0] + parts[1]
+    assume((means.var(axis=0) > 1e-6).all() and (means.mean(axis=0).var(axis=0) > 1e-6).all())
+    return means
 
 
 def _means() -> SearchStrategy[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""Reproductions of the Hermite VAE: Variance Reduction in Hierarchical Variational Autoencoders."""
