@@ -20,7 +20,8 @@ from tests.conformance.implementation import DTYPES, Implementation, to_numpy
 
 DRAWS = 6
 ALLOWED = 4.0
-SMALLEST_RECORD = 0.5
+# A record comes from a few hundred draws; below this it says more about them than about the twin.
+SMALLEST_RECORD = 2.0
 Place = tuple[str, int | None]
 COARSE, FINE = 2.0**-8, 2.0**-10
 
