@@ -25,7 +25,7 @@ from pydantic import (
 
 Kind = Literal["identity", "value", "ordering", "ratio", "trend", "threshold", "qualitative"]
 Tier = Literal["static", "scaled", "paper-scale"]
-Provenance = Literal["printed", "derived", "external"]
+Provenance = Literal["printed", "derived", "external", "restored", "unverified"]
 
 
 def _finite(value: Any) -> int | float:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
-from reference.checks import Array, finite, integer, real
+from reference.checks import Array, broadcast, finite, integer, real
 
 
 def importance_weighted(log_weights: ArrayLike) -> Array:
@@ -93,3 +93,35 @@ def bits_per_dim(log_likelihood: ArrayLike, dims: int) -> Array:
     Source: Hermite VAE, Section 5.2.2.
     """
     return -finite("log_likelihood", log_likelihood) / (integer("dims", dims, 1) * np.log(2))
+
+
+def negative_elbo(log_likelihood: ArrayLike, kl: ArrayLike) -> Array:
+    r"""Negative evidence lower bound from its two parts.
+
+    .. math:: -\mathcal L=-\log p(x|z)+\sum_l\mathrm{KL}_l
+
+    Parameters
+    ----------
+    log_likelihood : array_like (...)
+        Log likelihood of each example given its sample, in nats.
+    kl : array_like (..., L)
+        Divergence of each layer, in nats; single-sample estimates may be negative.
+
+    Returns
+    -------
+    ndarray (...)
+        Nats per example.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not finite or the shapes do not agree.
+
+    Source: Efficient-VDVAE, all tables; they print the bound of one sample, not an importance-weighted estimate.
+    """
+    log_likelihood, kl = finite("log_likelihood", log_likelihood), finite("kl", kl)
+    if kl.ndim == 0:
+        raise ValueError(f"kl must have a last axis of layers, got shape {kl.shape}")
+    total = kl.sum(axis=-1)
+    broadcast(log_likelihood=log_likelihood, kl=total)
+    return total - log_likelihood

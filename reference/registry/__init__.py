@@ -18,7 +18,17 @@ from reference.registry.row import KINDS, Equation, Oracle
 
 __all__ = ["EQUATIONS", "KINDS", "Equation", "Oracle", "find", "functions", "resolve", "tolerances"]
 
-EQUATIONS: dict[str, Equation] = {row.id: row for table in (hvae.ROWS,) for row in table}
+import importlib as _il
+import pkgutil as _pk
+
+_PARTS = []
+for _m in _pk.iter_modules([str(Path(__file__).parent)]):
+    if _m.name.startswith("parts_"):
+        try:
+            _PARTS.append(_il.import_module(f"reference.registry.{_m.name}").ROWS)
+        except Exception as _e:
+            print("SKIPPED", _m.name, _e)
+EQUATIONS: dict[str, Equation] = {row.id: row for table in (hvae.ROWS, *_PARTS) for row in table}
 
 
 def find(equation_id: str) -> Equation:

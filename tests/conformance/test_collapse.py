@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from reference import collapse
+from reference import collapse, gaussian, linear_vae
 from tests.conformance.first_principles import assert_mean
 from tests.conformance.inputs import collapse as inputs
 
@@ -47,7 +48,9 @@ def test_active_units_ignore_the_noise_below(rng) -> None:
 
 
 def test_between_fraction_of_known_encoders(rng) -> None:
-    assert float(collapse.between_fraction(encoder(rng, 1.0, 3.0, draws=20, images=400))) == pytest.approx(0.25, abs=0.01)
+    assert float(collapse.between_fraction(encoder(rng, 1.0, 3.0, draws=20, images=400))) == pytest.approx(
+        0.25, abs=0.01
+    )
 
 
 def test_between_fraction_limits(rng) -> None:
@@ -57,7 +60,7 @@ def test_between_fraction_limits(rng) -> None:
 
 
 def test_top_down_gap_of_a_linear_gaussian_decoder(rng) -> None:
-    """x = z + noise of scale s: own minus other costs E[(z - z')^2] / (2 s^2) = 1 / s^2."""
+    """Decoder x = z + noise of scale s: own minus other costs E[(z - z')^2] / (2 s^2) = 1 / s^2."""
     z, noise = rng.standard_normal((2, 200_000))
     x, other = z + 0.5 * noise, np.roll(z, 1)
     own_ll, other_ll = (-0.5 * ((x - c) / 0.5) ** 2 for c in (z, other))
@@ -90,7 +93,9 @@ def test_between_variance_is_exact_for_equal_draws(implementation, means: np.nda
 @given(inputs.posterior_means())
 def test_active_units_are_those_above_the_threshold(implementation, means: np.ndarray) -> None:
     active = implementation.call("collapse.active_units", posterior_means=means, threshold=0.01)
-    np.testing.assert_array_equal(active, implementation.call("collapse.between_variance", posterior_means=means) > 0.01)
+    np.testing.assert_array_equal(
+        active, implementation.call("collapse.between_variance", posterior_means=means) > 0.01
+    )
 
 
 @given(inputs.posterior_means())
@@ -104,3 +109,294 @@ def test_top_down_gap_changes_sign_with_its_sides(implementation, case) -> None:
     swapped = dict(zip(case, reversed(case.values()), strict=True))
     one, two = (implementation.call("collapse.top_down_gap", **c) for c in (case, swapped))
     np.testing.assert_allclose(one, -two, atol=1e-9)
+
+
+BAD = [
+    ("rate", {"kl": []}, r"kl must be \(n >= 1,\), got shape \(0,\)"),
+    ("is_collapsed", {"active": [True], "kl": [0.0, 1.0]}, r"active must be \(\*\(2,\), n\), got shape \(1,\)"),
+    ("active_channels", {"kl": [1.0]}, r"kl must be \(N >= 1, C, H, W\), got shape \(1,\)"),
+    ("kl_per_group", {"kl": []}, r"kl must hold L >= 1 groups, got 0"),
+    ("inactive_groups", {"group_kl": [1.0], "fraction": -1.0}, r"fraction must be >= 0, got -1\.0"),
+    ("active_groups", {"group_kl": [1.0, 2.0], "dims": [3]}, r"dims must hold one size for each of 2 groups, got 1"),
+    ("generalisation_gap", {"validation": [np.nan], "training": [0.0]}, r"validation must not contain NaN"),
+    ("mutual_information", {"log_density": np.zeros((2, 3, 1))}, r"must be \(N, N, S >= 1\), got shape \(2, 3, 1\)"),
+    ("phase_transition", {"rho": [1.0, 0.5], "curve": [1.0, 0.0]}, r"rho must increase"),
+    ("phase_transition", {"rho": [0.5, 1.0], "curve": [0.0, 0.0]}, r"start of the curve must be > 0, got 0\.0"),
+    ("same_critical_rho", {"first": 0.9, "second": 0.9, "step": 0.0, "half_width": 0.0}, r"step must be > 0, got 0\.0"),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "message"), BAD, ids=[f"{n}-{i}" for i, (n, _, _) in enumerate(BAD)])
+def test_bad_input_is_named(name: str, arguments, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        getattr(collapse, name)(**arguments)
+
+
+def linear_posterior(eigenvalues: np.ndarray, variance: float, latents: int, images: np.ndarray) -> tuple:
+    """Posterior means (2, N, q) and KL (N,) of the optimal linear VAE on data with a diagonal covariance."""
+    leading = np.maximum(eigenvalues[:latents], variance)
+    means = images[:, :latents] * np.sqrt(leading - variance) / leading
+    scales = np.broadcast_to(np.sqrt(variance / leading), means.shape)
+    return means[None].repeat(2, axis=0), gaussian.kl_standard(means, scales)
+
+
+def test_active_units_and_rate_of_the_linear_vae(rng) -> None:
+    """The optimal linear VAE uses exactly the directions above its variance, at the closed-form rate."""
+    eigenvalues = np.array([4.0, 1.5, 0.3, 0.1])
+    images = np.sqrt(eigenvalues) * rng.standard_normal((200_000, 4))
+    means, kl = linear_posterior(eigenvalues, 0.5, 3, images)
+    assert collapse.active_units(means).sum() == int(linear_vae.active_directions(eigenvalues, 0.5, 3)) == 2
+    assert_mean(kl, float(linear_vae.fixed_variance_optimum(eigenvalues, 0.5, 3)[1]))
+    assert float(collapse.rate(kl)) == pytest.approx(
+        float(linear_vae.fixed_variance_optimum(eigenvalues, 0.5, 3)[1]), rel=0.02
+    )
+
+
+def test_rate_of_a_known_posterior(rng) -> None:
+    """Means N(0, 0.25), scale 0.6: half of 0.25 + 0.36 - 1 - log 0.36 nats on average."""
+    kl = gaussian.kl_standard(0.5 * rng.standard_normal((100_000, 1)), np.full((100_000, 1), 0.6))
+    assert float(collapse.rate(kl)) == pytest.approx(0.5 * (0.25 + 0.36 - 1 - np.log(0.36)), rel=0.01)
+
+
+@given(inputs.rate())
+def test_rate_is_the_sum_over_the_count(implementation, case) -> None:
+    got = implementation.call("collapse.rate", **case)
+    np.testing.assert_allclose(got * len(case["kl"]), case["kl"].sum(), rtol=1e-9, atol=1e-9)
+
+
+def test_is_collapsed_for_known_encoders(rng) -> None:
+    """The prior as posterior is collapsed, the identity is not; neither is a layer with a KL but no active unit."""
+    images = rng.standard_normal((500, 2))
+    nothing = np.zeros((2, 500, 2))
+    for means, scale, wanted in [(nothing, 1.0, True), (np.stack([images, images]), 0.1, False), (nothing, 0.3, False)]:
+        kl = collapse.rate(gaussian.kl_standard(means[0], np.full((500, 2), scale)))
+        assert bool(collapse.is_collapsed(collapse.active_units(means), kl)) is wanted
+
+
+def test_is_collapsed_at_the_edge_of_the_threshold() -> None:
+    assert collapse.is_collapsed([[False], [False], [True]], [0.1, 0.0999, 0.0]).tolist() == [False, True, False]
+    assert collapse.is_collapsed(np.zeros((1, 0), bool), [0.0]).tolist() == [True]
+
+
+@given(inputs.is_collapsed())
+def test_is_collapsed_needs_both(implementation, case) -> None:
+    got = implementation.call("collapse.is_collapsed", **case)
+    wanted = [not any(a) and k < case["kl_threshold"] for a, k in zip(case["active"], case["kl"], strict=True)]
+    assert got.tolist() == wanted
+
+
+def test_active_channels_of_planted_maps() -> None:
+    """0.2 nats at every position, 0.2 at one of sixteen, nothing: the mean finds one channel, the sum finds two."""
+    maps = np.zeros((3, 3, 4, 4))
+    maps[:, 0] = 0.2
+    maps[:, 1, 0, 0] = 0.2
+    assert collapse.active_channels(maps).tolist() == [True, False, False]
+    assert collapse.active_channels(maps, mean_over_space=False).tolist() == [True, True, False]
+
+
+@given(inputs.active_channels())
+def test_active_channels_by_enumeration(case) -> None:
+    images, channels, rows, columns = case["kl"].shape
+    area = rows * columns if case["mean_over_space"] else 1
+    wanted = [sum(case["kl"][:, c].ravel().tolist()) / (images * area) > 0.1 for c in range(channels)]
+    assert collapse.active_channels(**case).tolist() == wanted
+
+
+@given(inputs.active_channels())
+def test_active_channels_of_the_paper_are_among_those_of_the_code(implementation, case) -> None:
+    strict, lax = (
+        implementation.call("collapse.active_channels", **{**case, "mean_over_space": mean}) for mean in (True, False)
+    )
+    assert not (strict & ~lax).any()
+
+
+def test_kl_per_group_of_planted_gaussians() -> None:
+    """Group l has n latents of posterior mean 0.5 l: n l^2/8 nats; the group that equals its prior has none."""
+    sides = (1, 2, 4)
+    kl = [np.full((5, 3, r, r), float(gaussian.kl_standard([0.5 * level], [1.0]))) for level, r in enumerate(sides)]
+    wanted = [3 * r * r * level**2 / 8 for level, r in enumerate(sides)]
+    np.testing.assert_allclose(collapse.kl_per_group(kl), wanted, rtol=1e-12)
+    assert collapse.inactive_groups(collapse.kl_per_group(kl)).tolist() == [True, False, False]
+
+
+@given(inputs.kl_per_group())
+def test_kl_per_group_adds_up(implementation, case) -> None:
+    got = implementation.call("collapse.kl_per_group", **case)
+    images = len(case["kl"][0])
+    total = sum(float(group[n].sum()) for group in case["kl"] for n in range(images)) / images
+    np.testing.assert_allclose(got.sum(), total, rtol=1e-9)
+
+
+def test_inactive_groups_at_the_edge() -> None:
+    """With a mean of 1 a group of exactly 0.01 is still on."""
+    assert collapse.inactive_groups([0.01, 1.99, 1.0]).tolist() == [False, False, False]
+    assert collapse.inactive_groups([0.0099, 1.9901, 1.0]).tolist() == [True, False, False]
+
+
+@given(inputs.inactive_groups())
+def test_inactive_groups_never_take_the_largest(implementation, case) -> None:
+    off = implementation.call("collapse.inactive_groups", **case)
+    assert not off[np.argmax(case["group_kl"])]
+    mean = sum(case["group_kl"].tolist()) / len(off)
+    assert off.tolist() == [bool(k < 0.01 * mean) for k in case["group_kl"]]
+
+
+def test_active_groups_by_hand() -> None:
+    """One dimension needs 6.9e-5 nats, ten thousand need 0.69; where posterior and prior agree there is nothing."""
+    assert int(collapse.active_groups([7e-5, 0.7, 0.6], [1, 10_000, 10_000])) == 2
+    assert int(collapse.active_groups([0.0, 0.0], [1, 4])) == 0
+    assert int(collapse.active_groups([0.0, 0.0], [1, 4], threshold=0.0)) == 2
+
+
+@given(inputs.active_groups())
+def test_active_groups_by_enumeration(case) -> None:
+    per_dim = [k / d / np.log(2) for k, d in zip(case["group_kl"], case["dims"], strict=True)]
+    assert int(collapse.active_groups(**case)) == sum(bits >= 1e-4 for bits in per_dim)
+
+
+@given(inputs.active_groups())
+def test_active_groups_fall_with_the_threshold(implementation, case) -> None:
+    counts = [
+        int(implementation.call("collapse.active_groups", **{**case, "threshold": t})) for t in (0.0, 1e-4, 1e-2, 9.0)
+    ]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] == len(case["dims"])
+
+
+def test_generalisation_gap_of_shifted_sets(rng) -> None:
+    training = rng.exponential(size=50)
+    assert float(collapse.generalisation_gap(training, training)) == 0
+    assert float(collapse.generalisation_gap(training + 0.25, training)) == pytest.approx(0.25)
+
+
+def test_generalisation_gap_at_initialisation_is_noise(rng) -> None:
+    """Both sets from one law: Welch's interval covers the gap at its nominal rate."""
+    validation, training = rng.exponential(size=(2000, 30)), rng.exponential(size=(2000, 60))
+    covered = 0
+    for v, t in zip(validation, training, strict=True):
+        gap = float(collapse.generalisation_gap(v, t))
+        covered += abs(gap) < 1.96 * np.sqrt(v.var(ddof=1) / 30 + t.var(ddof=1) / 60)
+    assert 0.92 < covered / 2000 < 0.97
+
+
+@given(inputs.generalisation_gap())
+def test_generalisation_gap_changes_sign_with_its_sides(implementation, case) -> None:
+    swapped = {"validation": case["training"], "training": case["validation"]}
+    one, two = (implementation.call("collapse.generalisation_gap", **c) for c in (case, swapped))
+    np.testing.assert_allclose(one, -two, atol=1e-9)
+
+
+def channel(rng, signal: float, images: int) -> np.ndarray:
+    """Log densities (N, N, 1) of z = signal x + sqrt(1 - signal^2) noise under every image's posterior."""
+    x, noise = rng.standard_normal((2, images))
+    spread = np.sqrt(1 - signal**2)
+    z = signal * x + spread * noise
+    return stats.norm.logpdf(z[:, None], signal * x, spread)[..., None]
+
+
+@pytest.mark.parametrize("signal", [0.3, 0.7, 0.9])
+def test_mutual_information_of_a_gaussian_channel(rng, signal: float) -> None:
+    """-log(1 - signal^2)/2 nats; 1500 images, averaged over 5 sets."""
+    got = np.mean([collapse.mutual_information(channel(rng, signal, 1500)) for _ in range(5)])
+    assert got == pytest.approx(-0.5 * np.log(1 - signal**2), abs=0.03)
+
+
+def test_mutual_information_limits(rng) -> None:
+    """A collapsed posterior says nothing; separated posteriors say which of the N images it is."""
+    constant = np.broadcast_to(stats.norm.logpdf(rng.standard_normal(50))[:, None, None], (50, 50, 2))
+    assert float(collapse.mutual_information(constant)) == pytest.approx(0, abs=1e-12)
+    separate = np.where(np.eye(8, dtype=bool), 0.0, -800.0)[..., None].repeat(3, axis=2)
+    assert float(collapse.mutual_information(separate)) == pytest.approx(np.log(8), rel=1e-12)
+
+
+def test_mutual_information_is_at_most_the_top_kl(rng) -> None:
+    """Posterior N(0.8 x, 0.3): the KL to the prior also pays for the marginal's mismatch."""
+    x, noise = rng.standard_normal((2, 1500))
+    z = 0.8 * x + 0.3 * noise
+    information = collapse.mutual_information(stats.norm.logpdf(z[:, None], 0.8 * x, 0.3)[..., None])
+    assert information < gaussian.kl_standard(0.8 * x[:, None], np.full((1500, 1), 0.3)).mean()
+
+
+@given(inputs.mutual_information())
+def test_mutual_information_is_bounded_by_the_images(implementation, case) -> None:
+    got = implementation.call("collapse.mutual_information", **case)
+    assert got <= np.log(len(case["log_density"])) + 1e-9
+    shifted = {"log_density": case["log_density"] + np.arange(len(case["log_density"]))[:, None, None]}
+    np.testing.assert_allclose(implementation.call("collapse.mutual_information", **shifted), got, rtol=1e-9, atol=1e-9)
+
+
+GRID = np.linspace(0.7, 1.0, 61)
+
+
+def test_phase_transition_of_a_logistic_curve() -> None:
+    """Centre 0.85, scale 0.01: levels at 0.85 + 0.01 log((1 - m)/m), width 0.01 * 2 log 9, slope 1/(4 * 0.01)."""
+    curve = 7 / (1 + np.exp((GRID - 0.85) / 0.01))
+    half, onset, width, sharpness = collapse.phase_transition(GRID, curve)
+    assert float(half) == pytest.approx(0.85, abs=1e-6)
+    assert float(onset) == pytest.approx(0.85 + 0.01 * np.log(19), abs=5e-4)
+    assert float(width) == pytest.approx(0.02 * np.log(9), abs=5e-4)
+    assert float(sharpness) == pytest.approx(25, rel=0.03)
+
+
+def test_phase_transition_of_a_root() -> None:
+    """sqrt(1 - rho/0.9) from 0.7 on, then nothing: half height at 0.85, onset just below 0.9."""
+    curve = np.sqrt(np.maximum(0.9 - GRID, 0) / 0.2)
+    half, onset, _, _ = collapse.phase_transition(GRID, curve)
+    assert float(half) == pytest.approx(0.85, abs=1e-9)
+    assert 0.895 <= float(onset) <= 0.9
+
+
+def test_phase_transition_without_a_crossing() -> None:
+    half, onset, width, sharpness = collapse.phase_transition([0.7, 0.8, 0.9], [2.0, 1.9, 1.6])
+    assert np.isnan([half, onset, width]).all()
+    assert float(sharpness) == pytest.approx(1.5)
+
+
+def test_phase_transition_agrees_with_the_procedure_of_the_claims() -> None:
+    """An independent code of the same procedure decides the claims; a noisy, non-monotone curve."""
+    from claims.transition import phase_transition
+
+    noise = 0.2 * np.random.default_rng(3).normal(size=GRID.size)
+    curve = 5 / (1 + np.exp((GRID - 0.9) / 0.02)) + noise - noise[0] + 0.3
+    wanted = phase_transition(GRID, curve[None], resamples=2)
+    half, onset, width, sharpness = collapse.phase_transition(GRID, curve)
+    pairs = [(half, "rho_half"), (onset, "rho_on"), (width, "width"), (sharpness, "sharpness")]
+    for got, name in pairs:
+        assert float(got) == pytest.approx(np.nan if wanted[name] is None else wanted[name], rel=1e-9, nan_ok=True)
+
+
+@given(inputs.phase_transition())
+def test_phase_transition_ignores_the_unit_of_the_curve(implementation, case) -> None:
+    plain = implementation.call("collapse.phase_transition", **case)
+    scaled = implementation.call("collapse.phase_transition", **{**case, "curve": 4 * case["curve"]})
+    np.testing.assert_allclose(scaled, plain, rtol=1e-9)
+    moved = implementation.call("collapse.phase_transition", **{**case, "rho": case["rho"] + 0.25})
+    np.testing.assert_allclose(moved, np.add(plain, (0.25, 0.25, 0, 0)), rtol=1e-9, atol=1e-12)
+    half, onset, width, _ = plain
+    assert np.isnan(half) or np.isnan(onset) or onset >= half
+    assert np.isnan(width) or width >= 0
+
+
+def test_same_critical_rho_of_shifted_curves() -> None:
+    """Identical curves agree; curves three grid steps apart do not, unless the seeds are that noisy."""
+    curve = 7 / (1 + np.exp((GRID - 0.85) / 0.01))
+    onset, same = collapse.phase_transition(GRID, curve)[1], collapse.phase_transition(GRID, 2 * curve)[1]
+    far = collapse.phase_transition(GRID + 0.015, curve)[1]
+    assert bool(collapse.same_critical_rho(onset, same, 0.005, 0.001))
+    assert not bool(collapse.same_critical_rho(onset, far, 0.005, 0.001))
+    assert bool(collapse.same_critical_rho(onset, far, 0.005, 0.02))
+
+
+def test_same_critical_rho_at_the_edge() -> None:
+    got = collapse.same_critical_rho([0.5, 0.5, 0.5], [0.75, 0.7501, 0.25], 0.25, 0.125)
+    assert got.tolist() == [True, False, True]
+
+
+@given(inputs.same_critical_rho())
+def test_same_critical_rho_is_symmetric(implementation, case) -> None:
+    swapped = {**case, "first": case["second"], "second": case["first"]}
+    one, two = (implementation.call("collapse.same_critical_rho", **c) for c in (case, swapped))
+    np.testing.assert_array_equal(one, two)
+    assert one[case["first"] == case["second"]].all()
+    far = {**case, "second": case["first"] + 0.25}
+    assert not implementation.call("collapse.same_critical_rho", **far).any()

@@ -84,7 +84,8 @@ def test_kl_of_the_worked_example() -> None:
 @given(inputs.kl())
 def test_kl_matches_torch_distributions(case) -> None:
     q, p = (
-        torch.distributions.Normal(torch.as_tensor(case[f"mean_{n}"]), torch.as_tensor(case[f"scale_{n}"])) for n in "qp"
+        torch.distributions.Normal(torch.as_tensor(case[f"mean_{n}"]), torch.as_tensor(case[f"scale_{n}"]))
+        for n in "qp"
     )
     wanted = torch.distributions.kl_divergence(q, p).sum(-1).numpy()
     np.testing.assert_allclose(gaussian.kl(**case), wanted, rtol=1e-9, atol=1e-9)
@@ -111,7 +112,9 @@ def test_reparameterised_sample_has_its_law(rng) -> None:
 def test_reparameterise_at_50_digits(case) -> None:
     got = gaussian.reparameterise(**case).ravel()
     for g, m, s, e in zip(got, *(case[n].ravel() for n in ("mean", "scale", "noise")), strict=True):
-        assert g == pytest.approx(at_50_digits(lambda m, s, e: m + s * e, m, s, e), rel=1e-14, abs=1e-14 * (1 + abs(s * e)))
+        assert g == pytest.approx(
+            at_50_digits(lambda m, s, e: m + s * e, m, s, e), rel=1e-14, abs=1e-14 * (1 + abs(s * e))
+        )
 
 
 @given(inputs.kl())
@@ -122,7 +125,9 @@ def test_kl_is_non_negative(implementation, case) -> None:
 @given(inputs.kl_standard())
 def test_kl_vanishes_only_between_equals(implementation, case) -> None:
     mean, scale = case["mean"], case["scale"]
-    np.testing.assert_array_equal(implementation.call("gaussian.kl", mean_q=mean, scale_q=scale, mean_p=mean, scale_p=scale), 0)
+    np.testing.assert_array_equal(
+        implementation.call("gaussian.kl", mean_q=mean, scale_q=scale, mean_p=mean, scale_p=scale), 0
+    )
     shifted = implementation.call("gaussian.kl", mean_q=mean + scale, scale_q=scale, mean_p=mean, scale_p=scale)
     np.testing.assert_allclose(shifted, 0.5 * mean.shape[-1], rtol=1e-9)
 
@@ -139,10 +144,130 @@ def test_kl_standard_is_kl_to_the_standard_gaussian(implementation, case) -> Non
 def test_log_density_is_highest_at_the_mean(implementation, case) -> None:
     at_mean = implementation.call("gaussian.log_density", **{**case, "z": case["mean"]})
     assert (implementation.call("gaussian.log_density", **case) <= at_mean + 1e-9).all()
-    np.testing.assert_allclose(at_mean, case["mean"].shape[-1] / 2 - implementation.call("gaussian.entropy", scale=case["scale"]), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        at_mean,
+        case["mean"].shape[-1] / 2 - implementation.call("gaussian.entropy", scale=case["scale"]),
+        rtol=1e-9,
+        atol=1e-9,
+    )
 
 
 @given(inputs.reparameterise())
 def test_reparameterise_is_the_mean_without_noise(implementation, case) -> None:
     got = implementation.call("gaussian.reparameterise", **{**case, "noise": np.zeros_like(case["noise"])})
     np.testing.assert_array_equal(got, case["mean"])
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_kl_gradient_by_finite_differences(pair) -> None:
+    mean_q, scale_q, mean_p, scale_p = pair
+    by_mean, by_log_scale = gaussian.kl_gradient(*pair)
+    h = 1e-5
+
+    def kl_at(shift: float, log_shift: float) -> float:
+        return float(gaussian.kl([mean_q + shift], [scale_q], [mean_p], [scale_p * math.exp(log_shift)]))
+
+    assert float(by_mean) == pytest.approx((kl_at(h, 0) - kl_at(-h, 0)) / (2 * h), rel=1e-6, abs=1e-7)
+    assert float(by_log_scale) == pytest.approx((kl_at(0, h) - kl_at(0, -h)) / (2 * h), rel=1e-6, abs=1e-7)
+
+
+def test_kl_gradient_grows_as_the_inverse_square() -> None:
+    """Section 3.2 of NVAE: on logarithmic axes both derivatives have slope -2 against the prior scale."""
+    scales = np.array([1e-3, 1e-4])
+    for derivative in gaussian.kl_gradient(0.3, 0.5, 0.1, scales):
+        size = np.log10(np.abs(derivative))
+        assert size[0] - size[1] == pytest.approx(-2, abs=1e-5)
+
+
+@given(inputs.kl_gradient())
+def test_kl_gradient_is_that_of_kl(implementation, case) -> None:
+    tensors = implementation.tensors(case, "float64")
+    log_scale = tensors["scale_p"].log().requires_grad_()
+    mean = tensors["mean_q"].clone().requires_grad_()
+    value = implementation.find("gaussian.kl")(mean, tensors["scale_q"], tensors["mean_p"], log_scale.exp()).sum()
+    got = implementation.call("gaussian.kl_gradient", **case)
+    for derivative, wanted in zip(got, torch.autograd.grad(value, [mean, log_scale]), strict=True):
+        wanted = wanted.cpu().numpy()
+        np.testing.assert_allclose(derivative, wanted, rtol=1e-9, atol=1e-9 * (1 + np.abs(wanted).max()))
+
+
+@pytest.mark.parametrize("temperature", [0.4, 1.0])
+def test_tempered_sample_has_its_law(rng, temperature: float) -> None:
+    z = gaussian.tempered_sample(1.5, 0.5, rng.standard_normal(SAMPLES), temperature)
+    assert_mean((z - 1.5) ** 2, (0.5 * temperature) ** 2)
+    assert stats.kstest(z[:100_000], stats.norm(1.5, 0.5 * temperature).cdf).pvalue > 1e-4
+
+
+@given(inputs.tempered_sample())
+def test_tempered_sample_matches_the_location_scale_family(case) -> None:
+    """Scipy's inverse cumulative distribution of N(mean, (t scale)^2) at the probability of the noise."""
+    wanted = (
+        case["mean"] + stats.norm.ppf(stats.norm.cdf(case["noise"].clip(-5, 5))) * case["scale"] * case["temperature"]
+    )
+    got = gaussian.tempered_sample(**{**case, "noise": case["noise"].clip(-5, 5)})
+    np.testing.assert_allclose(got, wanted, rtol=1e-8, atol=1e-8 * (1 + case["scale"].max()))
+
+
+@given(inputs.tempered_sample())
+def test_tempered_sample_at_the_ends(implementation, case) -> None:
+    cold = implementation.call("gaussian.tempered_sample", **{**case, "temperature": np.asarray(0.0)})
+    np.testing.assert_array_equal(cold, case["mean"])
+    warm = implementation.call("gaussian.tempered_sample", **{**case, "temperature": np.asarray(1.0)})
+    plain = {name: case[name] for name in ("mean", "scale", "noise")}
+    np.testing.assert_array_equal(warm, implementation.call("gaussian.reparameterise", **plain))
+
+
+@pytest.mark.parametrize("pair", [(0.3, 0.8, -0.2, 1.1), (2.0, 0.1, -1.0, 3.0), (0.0, 1.0, 0.0, 1.0)])
+def test_precision_merge_is_the_normalised_product(pair) -> None:
+    mean_a, scale_a, mean_b, scale_b = pair
+
+    def other(z: float) -> float:
+        return float(stats.norm.pdf(z, mean_b, scale_b))
+
+    total = gaussian_integral(other, mean_a, scale_a)
+    mean = gaussian_integral(lambda z: z * other(z), mean_a, scale_a) / total
+    variance = gaussian_integral(lambda z: (z - mean) ** 2 * other(z), mean_a, scale_a) / total
+    got = gaussian.precision_merge(*pair)
+    np.testing.assert_allclose(got, (mean, math.sqrt(variance)), rtol=1e-9, atol=1e-10)
+
+
+@given(inputs.precision_merge())
+def test_precision_merge_solves_the_linear_system(case) -> None:
+    """The posterior of a Gaussian prior after one Gaussian observation, by the Kalman gain."""
+    gain = case["scale_b"] ** 2 / (case["scale_a"] ** 2 + case["scale_b"] ** 2)
+    mean, scale = gaussian.precision_merge(**case)
+    wanted = case["mean_b"] + gain * (case["mean_a"] - case["mean_b"])
+    np.testing.assert_allclose(mean, wanted, rtol=1e-9, atol=1e-12 * (1 + np.abs(case["mean_b"])).max())
+    np.testing.assert_allclose(scale, case["scale_a"] * np.sqrt(gain), rtol=1e-9)
+
+
+@given(inputs.precision_merge())
+def test_precision_merge_is_symmetric_and_narrows(implementation, case) -> None:
+    mean, scale = implementation.call("gaussian.precision_merge", **case)
+    swapped = {
+        "mean_a": case["mean_b"],
+        "scale_a": case["scale_b"],
+        "mean_b": case["mean_a"],
+        "scale_b": case["scale_a"],
+    }
+    other_mean, other_scale = implementation.call("gaussian.precision_merge", **swapped)
+    np.testing.assert_allclose(other_mean, mean, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(other_scale, scale, rtol=1e-12)
+    assert (scale <= np.minimum(case["scale_a"], case["scale_b"])).all()
+    # An uninformative side changes nothing.
+    wide = implementation.call("gaussian.precision_merge", **{**case, "scale_a": 0 * case["scale_a"] + 1e300})
+    np.testing.assert_allclose(wide, (case["mean_b"], case["scale_b"]), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "message"),
+    [
+        (gaussian.kl_gradient, (0.0, 1.0, 0.0, 0.0), r"scale_p must be > 0, got 0\.0"),
+        (gaussian.tempered_sample, (0.0, 1.0, 0.0, -0.5), r"temperature must be >= 0, got -0\.5"),
+        (gaussian.precision_merge, (0.0, -1.0, 0.0, 1.0), r"scale_a must be > 0, got -1\.0"),
+        (gaussian.log_density, (np.nan, 0.0, 1.0), r"z must not contain NaN, got nan"),
+    ],
+)
+def test_bad_input_is_named(function, arguments, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        function(*arguments)

@@ -38,3 +38,13 @@ def bits_per_dim__natural_logarithm(log_likelihood, dims):
 @killed_by("test_bits_per_dim_halves_when_an_image_doubles")
 def bits_per_dim__not_per_dimension(log_likelihood, dims):
     return bounds.bits_per_dim(log_likelihood, 1)
+
+
+@killed_by("test_value")
+def negative_elbo__sign_of_the_divergence(log_likelihood, kl):
+    return -kl.sum(-1) - log_likelihood
+
+
+@killed_by("test_negative_elbo_moves_with_each_layer")
+def negative_elbo__mean_over_layers(log_likelihood, kl):
+    return kl.mean(-1) - log_likelihood

@@ -68,3 +68,36 @@ def reparameterise__variance_for_scale(mean, scale, noise):
 @killed_by("test_gradient")
 def reparameterise__noise_scale_detached(mean, scale, noise):
     return mean + scale.detach() * noise
+
+
+@killed_by("test_kl_gradient_is_that_of_kl")
+def kl_gradient__by_scale_for_log_scale(mean_q, scale_q, mean_p, scale_p):
+    by_mean, by_log_scale = gaussian.kl_gradient(mean_q, scale_q, mean_p, scale_p)
+    return by_mean, by_log_scale / scale_p
+
+
+@killed_by("test_value")
+def kl_gradient__scale_not_squared(mean_q, scale_q, mean_p, scale_p):
+    by_mean, by_log_scale = gaussian.kl_gradient(mean_q, scale_q, mean_p, scale_p)
+    return by_mean * scale_p, by_log_scale
+
+
+@killed_by("test_value")
+def tempered_sample__variance_times_temperature(mean, scale, noise, temperature):
+    return gaussian.tempered_sample(mean, scale, noise, temperature.sqrt())
+
+
+@killed_by("test_tempered_sample_at_the_ends")
+def tempered_sample__log_temperature(mean, scale, noise, temperature):
+    return mean + (scale.log() + temperature.clamp(min=1e-3).log()).exp() * noise
+
+
+@killed_by("test_value")
+def precision_merge__weights_swapped(mean_a, scale_a, mean_b, scale_b):
+    return gaussian.precision_merge(mean_a, scale_b, mean_b, scale_a)
+
+
+@killed_by("test_precision_merge_is_symmetric_and_narrows")
+def precision_merge__scales_averaged(mean_a, scale_a, mean_b, scale_b):
+    mean, _ = gaussian.precision_merge(mean_a, scale_a, mean_b, scale_b)
+    return mean, 0.5 * (scale_a + scale_b)

@@ -21,3 +21,8 @@ def importance_weights(log_weights: Tensor) -> Tensor:
 def bits_per_dim(log_likelihood: Tensor, dims: int) -> Tensor:
     """Negative log likelihood of an image with ``dims`` values, from nats per image to bits per value."""
     return log_likelihood / (-dims * math.log(2))
+
+
+def negative_elbo(log_likelihood: Tensor, kl: Tensor) -> Tensor:
+    """Negative evidence lower bound per example, from log likelihoods (...) and divergences per layer (..., L)."""
+    return kl.sum(-1) - log_likelihood

@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor
 
 
@@ -32,3 +36,82 @@ def between_fraction(posterior_means: Tensor) -> Tensor:
 def top_down_gap(log_likelihood_own: Tensor, log_likelihood_other: Tensor) -> Tensor:
     """Mean cost in nats of decoding an image from another image's top latent."""
     return (log_likelihood_own - log_likelihood_other).mean()
+
+
+def rate(kl: Tensor) -> Tensor:
+    """Mean KL over images (N,), in nats."""
+    return kl.mean()
+
+
+def is_collapsed(active: Tensor, kl: Tensor, kl_threshold: float = 0.1) -> Tensor:
+    """Whether a layer has no active unit (..., n) and a KL (...) below the threshold in nats."""
+    return (active.sum(-1) == 0) & (kl < kl_threshold)
+
+
+def active_channels(kl: Tensor, threshold: float = 0.1, mean_over_space: bool = True) -> Tensor:
+    """Which channels of KL maps (N, C, H, W) are above the threshold, averaged or summed over space; bool (C,)."""
+    per_position = kl.mean((0, 2, 3))
+    return (per_position if mean_over_space else per_position * (kl.shape[2] * kl.shape[3])) > threshold
+
+
+def kl_per_group(kl: Sequence[Tensor]) -> Tensor:
+    """Mean over images of the summed KL of each group (N, C, H, W), shape (L,) in nats."""
+    return torch.stack([group.sum() / group.shape[0] for group in kl])
+
+
+def inactive_groups(group_kl: Tensor, fraction: float = 0.01) -> Tensor:
+    """Which groups have a KL below a fraction of the mean KL of a group, bool (L,)."""
+    return group_kl < fraction * group_kl.mean()
+
+
+def active_groups(group_kl: Tensor, dims: Sequence[int], threshold: float = 1e-4) -> Tensor:
+    """Number of groups whose KL per latent dimension reaches the threshold in bits."""
+    least = torch.tensor([threshold * math.log(2) * d for d in dims], dtype=group_kl.dtype, device=group_kl.device)
+    return (group_kl >= least).sum()
+
+
+def generalisation_gap(validation: Tensor, training: Tensor) -> Tensor:
+    """Mean over validation images less mean over training images."""
+    return validation.mean() - training.mean()
+
+
+def mutual_information(log_density: Tensor) -> Tensor:
+    """Information of the top latent about the image in nats, from log densities (N, N, S) of samples n under m, s."""
+    per_image = log_density.logsumexp(-1)
+    # The number of draws cancels between the two mixtures.
+    return (per_image.diagonal() - per_image.logsumexp(1)).mean() + math.log(log_density.shape[0])
+
+
+def phase_transition(rho: Tensor, curve: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Half height, onset of collapse, width and sharpness of the non-increasing fit of a curve (G,); NaN if absent."""
+    fit = _non_increasing(curve)
+    height = fit / fit[0]
+    half, onset, low, high = (_crossing(rho, height, level) for level in (0.5, 0.05, 0.1, 0.9))
+    return half, onset, low - high, (height.diff() / rho.diff()).abs().max()
+
+
+def same_critical_rho(first: Tensor, second: Tensor, step: Tensor, half_width: Tensor) -> Tensor:
+    """Whether two onsets differ by no more than the grid step or the half-width of their intervals."""
+    return (first - second).abs() <= torch.maximum(step, half_width)
+
+
+def _non_increasing(y: Tensor) -> Tensor:
+    """Least-squares non-increasing fit by the max-min formula: min over starts a <= i of max over ends b >= i."""
+    index = torch.arange(y.shape[0], device=y.device)
+    # Prefix sums would cancel; the mean over each interval a..b is taken as a masked product instead.
+    inside = (index[:, None, None] <= index) & (index <= index[None, :, None])
+    means = (inside * y).sum(-1) / inside.sum(-1).clamp(min=1)
+    means = torch.where(index[:, None] <= index, means, -torch.inf)
+    best_end = means.flip(1).cummax(1).values.flip(1)
+    return torch.where(index[:, None] <= index, best_end, torch.inf).amin(0)
+
+
+def _crossing(rho: Tensor, height: Tensor, level: float) -> Tensor:
+    """Largest abscissa at which a non-increasing curve still reaches the level, by linear interpolation."""
+    above = (height >= level).sum()
+    i = above.clamp(1, rho.shape[0] - 1)
+    # take, not indexing: an index read from data would break a compiled graph.
+    left, right, before, after = (t.take(k) for t in (rho, height) for k in (i - 1, i))
+    share = (before - level) / torch.where(before > after, before - after, 1)
+    found = (above > 0) & (above < rho.shape[0])
+    return torch.where(found, left + share * (right - left), torch.nan)

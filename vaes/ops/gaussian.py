@@ -39,6 +39,27 @@ def reparameterise(mean: Tensor, scale: Tensor, noise: Tensor) -> Tensor:
     return torch.addcmul(mean, scale, noise)
 
 
+def kl_gradient(mean_q: Tensor, scale_q: Tensor, mean_p: Tensor, scale_p: Tensor) -> tuple[Tensor, Tensor]:
+    """Derivatives of :func:`kl` per variable along ``mean_q`` and log ``scale_p``; both grow as scale_p^-2."""
+    distance, ratio = (mean_q - mean_p) / scale_p, scale_q / scale_p
+    by_log_scale = (1 - ratio) * (1 + ratio) - distance.square()
+    return (distance / scale_p).expand_as(by_log_scale), by_log_scale
+
+
+def tempered_sample(mean: Tensor, scale: Tensor, noise: Tensor, temperature: float | Tensor) -> Tensor:
+    """Return ``mean + temperature * scale * noise``; temperature 0 is the mean."""
+    return torch.addcmul(mean, temperature * scale, noise)
+
+
+def precision_merge(mean_a: Tensor, scale_a: Tensor, mean_b: Tensor, scale_b: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and scale of the normalised product of two Gaussians, without forming a precision that may overflow."""
+    ratio = scale_b / scale_a
+    # The shares 1/(1 + r^-2) and 1/(1 + r^2) of the two precisions; r^2 may overflow to the right limits 1 and 0.
+    share_a, share_b = torch.sigmoid(2 * ratio.log()), torch.sigmoid(-2 * ratio.log())
+    scale = torch.minimum(scale_a, scale_b) / torch.hypot(torch.ones_like(ratio), torch.minimum(ratio, 1 / ratio))
+    return share_a * mean_a + share_b * mean_b, scale
+
+
 def _scale_divergence(ratio: Tensor) -> Tensor:
     """(r^2 - 1)/2 - log r without the cancellation at r = 1: both parts come from the same log."""
     log_ratio = ratio.log()

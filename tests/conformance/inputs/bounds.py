@@ -24,8 +24,21 @@ def importance_weights() -> SearchStrategy[dict[str, Any]]:
 
 @st.composite
 def bits_per_dim(draw: DrawFn) -> dict[str, Any]:
-    return {"log_likelihood": array(draw, real_numbers(1e4), draw(shapes())), "dims": draw(st.sampled_from([1, 784, 3072]))}
+    return {
+        "log_likelihood": array(draw, real_numbers(1e4), draw(shapes())),
+        "dims": draw(st.sampled_from([1, 784, 3072])),
+    }
 
 
 def log_weight_arrays() -> SearchStrategy[np.ndarray]:
     return importance_weighted().map(lambda drawn: drawn["log_weights"])
+
+
+@st.composite
+def negative_elbo(draw: DrawFn) -> dict[str, Any]:
+    shape = draw(shapes())
+    layers = draw(st.sampled_from([1, 2, 15]))
+    return {
+        "log_likelihood": array(draw, real_numbers(1e3), shape),
+        "kl": array(draw, real_numbers(), (*shape, layers)),
+    }

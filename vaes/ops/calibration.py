@@ -1,0 +1,293 @@
+"""Calibrated Gaussian decoders: one scalar standard deviation, and what happens when it is fixed, fitted or averaged.
+
+Images are flattened on the last axis, of length ``dims``; ``squared_error`` is the sum over that axis, never the mean.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
+SHIFT = 16
+NEWTON_STEPS = 24
+
+
+def sse(x: Tensor, mean: Tensor) -> Tensor:
+    """Sum of squared errors over the last axis."""
+    return (x - mean).square().sum(-1)
+
+
+def mse(x: Tensor, mean: Tensor) -> Tensor:
+    """Mean of squared errors over the last axis."""
+    return (x - mean).square().mean(-1)
+
+
+def gaussian_nll(x: Tensor, mean: Tensor, log_sigma: Tensor) -> Tensor:
+    """Negative log density in nats, summed over the last axis; ``log_sigma`` is shared, per image or per value."""
+    return (0.5 * ((x - mean) * (-log_sigma).exp()).square() + log_sigma + HALF_LOG_TWO_PI).sum(-1)
+
+
+def unit_gaussian_floor(dims: int, log_sigma: Tensor | float = 0.0) -> Tensor | float:
+    """Least NELBO in nats of a Gaussian decoder of fixed standard deviation."""
+    return dims * (log_sigma + HALF_LOG_TWO_PI)
+
+
+def beta_vae_objective(squared_error: Tensor, kl: Tensor, beta: Tensor | float) -> Tensor:
+    """Half the squared error plus ``beta`` times the KL."""
+    return 0.5 * squared_error + beta * kl
+
+
+def beta_as_variance(objective: Tensor, beta: Tensor, dims: int) -> Tensor:
+    """NELBO in nats at the constant variance ``beta`` from the objective of the beta-VAE."""
+    return objective / beta + dims * (0.5 * beta.log() + HALF_LOG_TWO_PI)
+
+
+def equivalent_variance(
+    dims: int,
+    batch: int,
+    kl_weight: Tensor | float = 1.0,
+    error_mean_over_dims: bool = True,
+    error_mean_over_batch: bool = True,
+    kl_mean_over_batch: bool = True,
+) -> Tensor | float:
+    """Constant variance that "squared error plus weighted KL" stands for, given how each term is reduced."""
+    exponent = int(error_mean_over_batch) - int(kl_mean_over_batch)
+    return 0.5 * kl_weight * (dims if error_mean_over_dims else 1) * float(batch) ** exponent
+
+
+def beta_grid(highest: float = 100.0, lowest: float = 1e-4, per_decade: int = 1) -> Tensor:
+    """Geometric grid of KL weights from ``highest`` down to ``lowest``, float64."""
+    steps = round(per_decade * math.log10(highest / lowest))
+    return torch.logspace(math.log10(highest), math.log10(lowest), steps + 1, dtype=torch.float64)
+
+
+def shared_sigma_objective(squared_error: Tensor, kl: Tensor, log_sigma: Tensor, dims: int) -> Tensor:
+    """NELBO of a batch in nats per image under one standard deviation."""
+    # The inverse deviation enters twice: its square overflows where the product does not.
+    inverse = (-log_sigma).exp()
+    return dims * (log_sigma + HALF_LOG_TWO_PI) + 0.5 * squared_error.mean() * inverse * inverse + kl.mean()
+
+
+def shared_sigma_gradient(squared_error: Tensor, log_sigma: Tensor, dims: int) -> Tensor:
+    """Derivative of the NELBO with respect to the log standard deviation."""
+    inverse = (-log_sigma).exp()
+    return dims - squared_error.mean() * inverse * inverse
+
+
+def drift_floor(steps: int, learning_rate: Tensor | float, dims: int) -> Tensor | float:
+    """Least NELBO in nats that a shared standard deviation can reach ``steps`` Adam steps away from 1."""
+    return dims * (HALF_LOG_TWO_PI - steps * learning_rate)
+
+
+def optimal_sigma(squared_error: Tensor, dims: int, floor: float = 0.0) -> Tensor:
+    """Root of the mean squared error over all images and values, at least ``floor``."""
+    return (squared_error.mean() / dims).sqrt().clamp(min=floor)
+
+
+def calibration_gap(sigma: Tensor, optimal: Tensor, dims: int) -> Tensor:
+    """Nats per image that ``sigma`` costs where ``optimal`` is the root of the mean squared error."""
+    return dims * _ScaleDivergence.apply(_log_ratio(sigma, optimal))
+
+
+def batch_optimal_sigma_loss(squared_error: Tensor, kl: Tensor, dims: int, floor: float = 0.0) -> Tensor:
+    """NELBO of a batch in nats per image at the batch's own optimal variance; gradients pass through it."""
+    return _nll_at(squared_error.mean() / dims, dims, floor) + kl.mean()
+
+
+def per_image_sigma_loss(squared_error: Tensor, kl: Tensor, dims: int, floor: float = 0.0) -> Tensor:
+    """Nats per image, each at its own optimal variance; no bound on the likelihood."""
+    return _nll_at(squared_error / dims, dims, floor) + kl
+
+
+def per_image_gain(squared_error: Tensor, dims: int) -> Tensor:
+    """Nats per image by which variances per image beat one shared variance."""
+    ratio = squared_error / squared_error.mean()
+    excess = (squared_error - squared_error.mean()) / squared_error.mean()
+    # The mean of the excess is 0: adding it makes every term non-negative, and leaves nothing to cancel between them.
+    return 0.5 * dims * (excess - torch.where(excess > -0.5, torch.log1p(excess.clamp(min=-0.5)), ratio.log())).mean()
+
+
+def soft_clip(value: Tensor, minimum: Tensor | float = -6.0) -> Tensor:
+    """Smooth lower bound on the log standard deviation: log(exp(value) + exp(minimum))."""
+    minimum = torch.as_tensor(minimum, dtype=value.dtype, device=value.device)
+    return torch.maximum(value, minimum) + torch.log1p((-(value - minimum).abs()).exp())
+
+
+def error_variances(errors: Tensor) -> tuple[Tensor, Tensor]:
+    """Variance of errors (S, N) between images, and from the encoder's noise."""
+    within = errors.var(0).mean()
+    return errors.mean(0).var() - within / errors.shape[0], within
+
+
+def sigma_standard_error(mean: Tensor, variance: Tensor, images: int, population: int | None = None) -> Tensor:
+    """Relative standard error of a standard deviation fitted on ``images`` images, by the delta method."""
+    left_out = 1.0 if population is None else 1 - images / population
+    return 0.5 * variance.sqrt() / mean * math.sqrt(left_out / images)
+
+
+def same_batch_bias(dims: int, numbers: Tensor) -> Tensor:
+    """Expected error of the NELBO in nats when the variance comes from the batch that is scored."""
+    return 0.5 * dims * _digamma_less_log(0.5 * numbers)
+
+
+def held_out_sigma_bias(dims: int, numbers: Tensor) -> Tensor:
+    """Expected error of the NELBO in nats when the variance comes from another batch."""
+    return dims * (0.5 * _digamma_less_log(0.5 * numbers) + 1 / (numbers - 2))
+
+
+def running_variance(variances: Tensor, decay: Tensor) -> Tensor:
+    """Exponential averages of variances (T, ...), corrected for their start: one matrix of normalised weights."""
+    steps = torch.arange(variances.shape[0], device=variances.device)
+    age = steps[:, None] - steps
+    # Powers of a 0-d tensor keep 0^0 = 1; a sum of powers does not cancel near decay 1 as 1 - decay^t does.
+    weights = torch.where(age >= 0, decay ** age.clamp(min=0), 0)
+    return torch.tensordot(weights / weights.sum(1, keepdim=True), variances, dims=1)
+
+
+def variational_sigma_bound(log_likelihood: Tensor, kl: Tensor, kl_sigma: Tensor) -> Tensor:
+    """Log likelihood less both KL terms, in nats."""
+    return log_likelihood - kl - kl_sigma
+
+
+def gamma_kl(shape_q: Tensor, rate_q: Tensor, shape_p: Tensor, rate_p: Tensor) -> Tensor:
+    """KL between gamma distributions in nats: mismatch of the means, then of the shapes, each without cancellation."""
+    a, b, a0, b0 = (_wide(t) for t in (shape_q, rate_q, shape_p, rate_p))
+    log_mean_ratio = (a / a0).log() + (b0 / b).log()
+    means = a0 * (torch.expm1(log_mean_ratio) - log_mean_ratio)
+    shapes = 0.5 * (a / a0).log() + (a - a0) * _digamma_less_log(a) - _stirling(a) + _stirling(a0)
+    return (means + shapes).to(shape_q.dtype)
+
+
+def gamma_precision_bound(
+    squared_error: Tensor, dims: int, shape_q: Tensor, rate_q: Tensor, shape_p: Tensor, rate_p: Tensor
+) -> Tensor:
+    """Bound in nats on the log density of an image whose precision has a gamma prior and posterior."""
+    precision = shape_q / rate_q
+    log_precision = _digamma_less_log(shape_q) + precision.log()
+    expected = dims * (0.5 * log_precision - HALF_LOG_TWO_PI) - 0.5 * precision * squared_error
+    return expected - gamma_kl(shape_q, rate_q, shape_p, rate_p)
+
+
+def optimal_gamma(squared_error: Tensor, dims: int, shape_p: Tensor, rate_p: Tensor) -> tuple[Tensor, Tensor]:
+    """Shape and rate of the gamma posterior of the precision of an image."""
+    return shape_p + 0.5 * dims, rate_p + 0.5 * squared_error
+
+
+def gamma_marginal(squared_error: Tensor, dims: int, shape_p: Tensor, rate_p: Tensor) -> Tensor:
+    """Log density of a multivariate Student t in nats."""
+    error, a0, b0 = (_wide(t) for t in (squared_error, shape_p, rate_p))
+    a = a0 + 0.5 * dims
+    # log Gamma(a) - log Gamma(a0) - (D/2) log(b0) with the large logarithms taken together.
+    gammas = (a0 - 0.5) * torch.log1p(0.5 * dims / a0) - 0.5 * dims + _stirling(a) - _stirling(a0)
+    body = 0.5 * dims * (a / b0).log() - a * torch.log1p(0.5 * error / b0)
+    return (gammas + body - dims * HALF_LOG_TWO_PI).to(squared_error.dtype)
+
+
+def lognormal_sigma_bound(
+    squared_error: Tensor, dims: int, mean_q: Tensor, variance_q: Tensor, mean_p: Tensor, variance_p: Tensor
+) -> Tensor:
+    """Bound in nats on the log density of an image whose log standard deviation has a Gaussian prior and posterior."""
+    log_ratio = (variance_q / variance_p).log()
+    kl = 0.5 * (torch.expm1(log_ratio) - log_ratio + (mean_q - mean_p).square() / variance_p)
+    inverse = (variance_q - mean_q).exp()
+    return -dims * (mean_q + HALF_LOG_TWO_PI) - 0.5 * squared_error * inverse * inverse - kl
+
+
+def optimal_lognormal(squared_error: Tensor, dims: int, mean_p: Tensor, variance_p: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance of the best log-normal posterior of the standard deviation of an image.
+
+    The root is found without a graph; one more Newton step carries its exact derivatives.
+    """
+    error, mean, variance = (_wide(t) for t in (squared_error, mean_p, variance_p))
+    log_error = error.log() - 2 * mean
+    with torch.no_grad():
+        w = torch.maximum(log_error + 1 / dims, torch.zeros_like(variance) + math.log(dims))
+        for _ in range(NEWTON_STEPS):
+            w = _newton_step(w, log_error, variance, dims)
+    w = _newton_step(w, log_error, variance, dims)
+    width = variance / (2 * w.exp() * variance + 1)
+    # From log P = log SSE - 2 m + 2 v; the other form, m0 + v0 (P - D), cancels for a wide prior.
+    return (0.5 * (error.log() - w) + width).to(squared_error.dtype), width.to(squared_error.dtype)
+
+
+def nelbo(nll: Tensor, kl: Tensor) -> Tensor:
+    """Distortion plus rate, in the unit of the arguments."""
+    return nll + kl
+
+
+def rate_distortion(
+    squared_error: Tensor, kl: Tensor, log_sigma: Tensor, dims: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """NELBO, NLL and rate in nats per image, and the mean squared error, over a batch."""
+    rate = kl.mean()
+    nll = shared_sigma_objective(squared_error, torch.zeros_like(rate), log_sigma, dims)
+    return nll + rate, nll, rate, squared_error.mean() / dims
+
+
+def convergence_step(log_sigma: Tensor, log_reference: Tensor, tolerance: float = 0.1) -> Tensor:
+    """First step from which a trajectory (T, ...) stays within ``tolerance``; T when it ends outside."""
+    outside = (log_sigma - log_reference).abs() >= tolerance
+    settled = outside.flip(0).cumsum(0) == 0
+    return outside.shape[0] - settled.sum(0)
+
+
+def _nll_at(error: Tensor, dims: int, floor: float) -> Tensor:
+    variance = error.clamp(min=floor**2)
+    return dims * (0.5 * (variance.log() + error / variance) + HALF_LOG_TWO_PI)
+
+
+def _newton_step(w: Tensor, log_error: Tensor, variance: Tensor, dims: int) -> Tensor:
+    """One step towards the root of log_error - 2 v0 (e^w - D) + 2 / (2 e^w + 1/v0) - w."""
+    pull = w.exp()
+    posterior = variance / (2 * pull * variance + 1)
+    residual = log_error - 2 * variance * (pull - dims) + 2 * posterior - w
+    slope = -2 * variance * pull - 4 * pull * posterior.square() - 1
+    return w - residual / slope
+
+
+class _ScaleDivergence(torch.autograd.Function):
+    """delta + (exp(-2 delta) - 1)/2, with a derivative that does not cancel near 0."""
+
+    @staticmethod
+    def forward(ctx, delta: Tensor) -> Tensor:
+        ctx.save_for_backward(delta)
+        return delta + 0.5 * torch.expm1(-2 * delta)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        (delta,) = ctx.saved_tensors
+        return -gradient * torch.expm1(-2 * delta)
+
+
+def _log_ratio(a: Tensor, b: Tensor) -> Tensor:
+    """Logarithm of a / b; the difference of near neighbours is exact where their ratio is rounded."""
+    excess = (a - b) / b
+    near = excess.abs() < 0.5
+    return torch.where(near, torch.log1p(torch.where(near, excess, 0)), (a / b).log())
+
+
+def _wide(x: Tensor) -> Tensor:
+    """At least float32: half precision has no digamma, and its logarithms lose the result."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
+def _digamma_less_log(a: Tensor) -> Tensor:
+    """psi(a) - log a: Stirling's series at a + 16, and the recurrence down from there term by term."""
+    wide = _wide(a)
+    u = (wide + SHIFT).square().reciprocal()
+    series = u * (1 / 12 - u * (1 / 120 - u * (1 / 252 - u * (1 / 240 - u / 132))))
+    steps = (wide[..., None] + torch.arange(SHIFT, device=a.device)).reciprocal()
+    below = (torch.log1p(steps) - steps).sum(-1)
+    return (below - 0.5 / (wide + SHIFT) - series).to(a.dtype)
+
+
+def _stirling(a: Tensor) -> Tensor:
+    """Log Gamma(a) less Stirling's main term (a - 1/2) log a - a + log(2 pi)/2, without cancellation."""
+    shifted = a + SHIFT
+    u = shifted.square().reciprocal()
+    series = (1 / 12 - u * (1 / 360 - u * (1 / 1260 - u * (1 / 1680 - u / 1188)))) / shifted
+    steps = a[..., None] + torch.arange(SHIFT, device=a.device)
+    return series + ((steps + 0.5) * torch.log1p(steps.reciprocal()) - 1).sum(-1)

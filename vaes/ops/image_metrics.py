@@ -1,0 +1,113 @@
+"""Metrics of images (N, C, H, W) and samples: Frechet distance, structural similarity, proxies, probes."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# The faster mode takes differences of squared norms, which cancel for near neighbours.
+EXACT = "donot_use_mm_for_euclid_dist"
+
+
+def frechet_distance(features: Tensor, other: Tensor) -> Tensor:
+    """Squared Frechet distance between Gaussians fitted to features (n, d) and (m, d); computed in float64.
+
+    The trace of the root of the product of the covariances is the nuclear norm of the product of their factors, which
+    needs no root and holds for singular covariances too.
+    """
+    one, two = features.double(), other.double()
+    mean_one, mean_two = one.mean(0), two.mean(0)
+    factor_one = (one - mean_one) / (one.shape[0] - 1) ** 0.5
+    factor_two = (two - mean_two) / (two.shape[0] - 1) ** 0.5
+    # The triangles have the same products as the tall factors.
+    overlap = torch.linalg.svdvals(torch.linalg.qr(factor_one).R @ torch.linalg.qr(factor_two).R.T).sum()
+    spread = factor_one.square().sum() + factor_two.square().sum() - 2 * overlap
+    return ((mean_one - mean_two).square().sum() + spread).to(features.dtype)
+
+
+def ssim(a: Tensor, b: Tensor, data_range: float = 255.0, padding: bool = True) -> Tensor:
+    """Structural similarity of images (N, C, H, W), mean over positions, colours and images; computed in float64."""
+    one, two = (image.double().flatten(0, 1)[:, None] / data_range for image in (a, b))
+    offsets = torch.arange(-5, 6, dtype=torch.float64, device=a.device)
+    weights = torch.softmax(-0.5 * (offsets / 1.5).square(), 0)
+    window = torch.outer(weights, weights)[None, None]
+
+    def local_mean(image: Tensor) -> Tensor:
+        return F.conv2d(image, window, padding=5 if padding else 0)
+
+    mean_one, mean_two = local_mean(one), local_mean(two)
+    # Sums and differences: 2 cov = var(a + b)/2 - var(a - b)/2, and the denominator is the sum of the same two.
+    plus = local_mean((one + two).square()) - (mean_one + mean_two).square()
+    minus = local_mean((one - two).square()) - (mean_one - mean_two).square()
+    contrast = (0.5 * (plus - minus) + 0.03**2) / (0.5 * (plus + minus) + 0.03**2)
+    luminance = 1 - (mean_one - mean_two).square() / (mean_one.square() + mean_two.square() + 0.01**2)
+    return (luminance * contrast).mean().to(a.dtype)
+
+
+def sharpness_ratio(samples: Tensor, data: Tensor) -> Tensor:
+    """Mean squared difference of neighbouring pixels, samples over data."""
+    return _sharpness(samples) / _sharpness(data)
+
+
+def variance_ratio(samples: Tensor, data: Tensor) -> Tensor:
+    """Total variance over images, samples over data."""
+    return samples.var(0).sum() / data.var(0).sum()
+
+
+def saturation_ratio(samples: Tensor, data: Tensor) -> Tensor:
+    """Mean range over channels, samples over data."""
+    return (samples.amax(1) - samples.amin(1)).mean() / (data.amax(1) - data.amin(1)).mean()
+
+
+def diversity_ratio(samples: Tensor, data: Tensor) -> Tensor:
+    """Mean squared distance of pairs, samples over data: twice the total variance each, without forming pairs."""
+    return variance_ratio(samples, data)
+
+
+def colour_means(images: Tensor) -> Tensor:
+    """Mean luma and mean blue and red differences of images (N, 3, H, W), shape (N, 3)."""
+    # The colour differences have weights of sum 0; the rows are Y, B - Y, R - Y.
+    weights = [[0.299, 0.587, 0.114], [-0.299, -0.587, 0.886], [0.701, -0.587, -0.114]]
+    means = images.mean((2, 3))
+    return means @ torch.tensor(weights, dtype=images.dtype, device=images.device).T
+
+
+def chroma_error(images: Tensor, reconstructions: Tensor) -> Tensor:
+    """Mean squared error of the mean colour differences of reconstructions."""
+    return colour_means(images - reconstructions)[:, 1:].square().mean()
+
+
+def linear_probe(latents: Tensor, targets: Tensor, test_latents: Tensor, test_targets: Tensor) -> Tensor:
+    """Coefficient of determination (m,) on test data of the least-squares map from latents; computed in float64."""
+    z, y, z_test, y_test = (t.double() for t in (latents, targets, test_latents, test_targets))
+    mean_z, mean_y = z.mean(0), y.mean(0)
+    # The intercept drops out of centred data. QR keeps the condition that normal equations square.
+    basis, triangle = torch.linalg.qr(z - mean_z)
+    weights = torch.linalg.solve_triangular(triangle, basis.T @ (y - mean_y), upper=True)
+    residual = (y_test - mean_y - (z_test - mean_z) @ weights).square().sum(0)
+    return (1 - residual / (y_test - y_test.mean(0)).square().sum(0)).to(latents.dtype)
+
+
+def nearest_training_image(samples: Tensor, training: Tensor, factor: int = 4) -> Tensor:
+    """Index of the nearest training image of each sample, by block means of the central half."""
+    return _distances(samples, training, factor).argmin(1)
+
+
+def nearest_training_distance(samples: Tensor, training: Tensor, factor: int = 4) -> Tensor:
+    """Distance from each sample to its nearest training image, by block means of the central half."""
+    return _distances(samples, training, factor).amin(1).to(samples.dtype)
+
+
+def _sharpness(images: Tensor) -> Tensor:
+    return images.diff(dim=2).square().mean() + images.diff(dim=3).square().mean()
+
+
+def _distances(samples: Tensor, training: Tensor, factor: int) -> Tensor:
+    return torch.cdist(_reduced(samples, factor), _reduced(training, factor), compute_mode=EXACT)
+
+
+def _reduced(images: Tensor, factor: int) -> Tensor:
+    blocks = F.avg_pool2d(images.to(torch.promote_types(images.dtype, torch.float32)), factor)
+    top, left = blocks.shape[2] // 4, blocks.shape[3] // 4
+    return blocks[:, :, top : blocks.shape[2] - top, left : blocks.shape[3] - left].flatten(1)
