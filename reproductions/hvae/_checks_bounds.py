@@ -181,7 +181,9 @@ def importance_samples(rng: np.random.Generator) -> Metrics:
         for _ in range(k):
             value = value @ weights
         exact.append(float(value))
-    expected = -((0.8 - 1.3 * mean) ** 2 + 1.3**2 * scale**2) / (2 * 0.7**2) - math.log(0.7) - 0.5 * math.log(2 * math.pi)
+    expected = (
+        -((0.8 - 1.3 * mean) ** 2 + 1.3**2 * scale**2) / (2 * 0.7**2) - math.log(0.7) - 0.5 * math.log(2 * math.pi)
+    )
     elbo = expected - float(gaussian.kl_standard([mean], [scale]))
     drawn = log_weight(rng.standard_normal((5000, 20)))
     sampled = [_mean_bound(drawn, k) for k in (1, 5, 10, 50, 100, 500, 5000)]

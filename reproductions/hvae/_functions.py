@@ -105,9 +105,7 @@ def _polynomial_of_degree(degree: int) -> Known:
     def at(z: Array) -> Array:
         return special.eval_hermitenorm(degree, z) / math.sqrt(math.factorial(degree))
 
-    return Known(
-        f"h_{degree}", at, lambda k: float(k == degree), lambda z, rho: rho**degree * at(z), mean_square=1.0
-    )
+    return Known(f"h_{degree}", at, lambda k: float(k == degree), lambda z, rho: rho**degree * at(z), mean_square=1.0)
 
 
 def _hermite_at_zero(k: int) -> float:

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 
-
 def layer_terms(
     z: Sequence[Tensor],
     mean_q: Sequence[Tensor],
@@ -38,6 +37,6 @@ def smoothed_conditional_ratio(mean_p: Tensor, scale_p: Tensor) -> tuple[Tensor,
 
 
 def _log_ratio(z: Tensor, mean_q: Tensor, scale_q: Tensor, mean_p: Tensor, scale_p: Tensor) -> Tensor:
-    """log q - log p without the constants that cancel, and with the difference of squares as a product."""
+    """Log q - log p without the constants that cancel, and with the difference of squares as a product."""
     below, above = (z - mean_q) / scale_q, (z - mean_p) / scale_p
     return (0.5 * (above - below) * (above + below) - (scale_q / scale_p).log()).sum(-1)

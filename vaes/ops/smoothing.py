@@ -15,9 +15,7 @@ def moments(f: Function, mean_q: Tensor, scale_q: Tensor, nodes: int) -> tuple[T
     return expected, weights @ (values - expected[:, None]).square()
 
 
-def cross_term(
-    mean_p: Function, scale_p: Tensor, z1: Tensor, mean_q: Tensor, scale_q: Tensor, nodes: int
-) -> Tensor:
+def cross_term(mean_p: Function, scale_p: Tensor, z1: Tensor, mean_q: Tensor, scale_q: Tensor, nodes: int) -> Tensor:
     """Expected log density (B,) of z1 under N(mean_p(z2), scale_p^2) with z2 from the posterior, in nats."""
     values, weights = _on_grid(mean_p, mean_q, scale_q, nodes)
     return gaussian.log_density(z1[:, None, :], values, scale_p) @ weights
