@@ -17,11 +17,11 @@ Row = Mapping[str, Any]
 _ARM_TOLERANCE = 1e-9
 
 
-class Missing(Exception):
+class Missing(Exception):  # noqa: N818 (named for what happened)
     """The table lacks something that the test needs (the test is `not run`)."""
 
 
-class Unusable(Exception):
+class Unusable(Exception):  # noqa: N818 (named for what happened)
     """The table has it, but it cannot be used (the test is an `error`)."""
 
 

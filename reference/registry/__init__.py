@@ -26,7 +26,9 @@ def find(equation_id: str) -> Equation:
     try:
         return EQUATIONS[equation_id]
     except KeyError:
-        raise ValueError(f"equation id must be one of the registry ({len(EQUATIONS)} rows), got {equation_id!r}") from None
+        raise ValueError(
+            f"equation id must be one of the registry ({len(EQUATIONS)} rows), got {equation_id!r}"
+        ) from None
 
 
 def resolve(equation_id: str) -> Callable[..., Any]:

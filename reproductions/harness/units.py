@@ -66,9 +66,7 @@ class DataInfo:
     """
 
     data_dir: Path | None = None
-    describe: Callable[[Path | None], Iterable[Mapping[str, Any]]] = field(
-        default=lambda data_dir: (), repr=False
-    )
+    describe: Callable[[Path | None], Iterable[Mapping[str, Any]]] = field(default=lambda data_dir: (), repr=False)
 
     @cached_property
     def datasets(self) -> dict[str, Mapping[str, Any]]:

@@ -115,10 +115,12 @@ def new_variance_order_rho_squared(rng: np.random.Generator) -> Metrics:
     slopes = [_slope(f, rho) for f in linear]
     networks = Networks.random(rng, 200)
     violations = 0
-    for f in (*linear, named["cos"], named["square"], networks):
+    functions: list[Function] = [*linear, named["cos"], named["square"], networks]
+    for f in functions:
         points, weights = hermite.rule(200)
         full = _weighted_variance(np.asarray(f(points)), weights)
-        violations += int(sum(np.sum(_smoothed_variance(f, r) > r**2 * full + 1e-12) for r in (1e-3, 1e-2, 0.1, 0.9)))
+        smoothed = [(r, _smoothed_variance(f, r)) for r in (1e-3, 1e-2, 0.1, 0.9)]
+        violations += sum(int(np.sum(variance > r**2 * full + 1e-12)) for r, variance in smoothed)
     return {
         "slope": max(slopes, key=lambda s: abs(s - 2)),
         "bound_violations": violations,
@@ -187,12 +189,12 @@ def bias_order_one_minus_rho_squared(rng: np.random.Generator) -> Metrics:
     series, line = line_coefficients(worked_tanh, 150, 200), hermite.multi_indices(1, 150)
     tanh_lost = _smoothed_variance(worked_tanh, 1.0) - _smoothed_variance(worked_tanh, 0.999)
     limit = float(ornstein_uhlenbeck.dirichlet_energy(series, line))
-    rho = np.linspace(0.99, 0.999, 10)
-    steps = [_step_variance_lost(r) for r in rho]
+    close = np.linspace(0.99, 0.999, 10)
+    steps = [_step_variance_lost(rho) for rho in close]
     return {
         "bound_violations": violations,
         "limit_gap": abs(float(tanh_lost) / (1 - 0.999**2) / limit - 1),
-        "sign_slope": float(np.polyfit(np.log(1 - rho**2), np.log(steps), 1)[0]),
+        "sign_slope": float(np.polyfit(np.log(1 - close**2), np.log(steps), 1)[0]),
     }
 
 

@@ -18,7 +18,8 @@ PYRAMID = re.compile(r"\((\d+(?:-\d+)+)\)")
 
 def printed(claim: str) -> dict[str, float]:
     """Return the numbers of a claim by what they are the value of."""
-    return {number.of: number.value for number in claims.find(f"hvae/{claim}").numbers}
+    numbers = claims.find(f"hvae/{claim}").numbers
+    return {number.of: number.value for number in numbers if not isinstance(number.value, tuple)}
 
 
 def by_model(claim: str) -> dict[str, dict[str, float]]:

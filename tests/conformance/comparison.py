@@ -1,4 +1,4 @@
-"""Twin against reference: errors in units that mean the same for every equation, and messages that a stranger can act on.
+"""Twin against reference: errors in units that mean the same for every equation, and messages to act on.
 
 An error is measured in ulps of the *condition scale*: |wanted| plus the root-mean-square change of the reference when
 every input is perturbed by a random relative amount, per unit of perturbation. An error of 1 is as good as rounding
@@ -131,7 +131,12 @@ def allowed(function: str, kind: str, dtype: str, device: str) -> float:
 
 
 def message(
-    function: str, dtype: str, implementation: Implementation, arguments: dict[str, Any], found: Discrepancy, limit: float
+    function: str,
+    dtype: str,
+    implementation: Implementation,
+    arguments: dict[str, Any],
+    found: Discrepancy,
+    limit: float,
 ) -> str:
     """Say what failed, at which inputs, by how much, and how to run it again."""
     rows = registry.functions()[function]

@@ -69,7 +69,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
-    lacking = {str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", []) if " has no " in str(report.longrepr)}
+    lacking = {
+        str(report.longrepr[2])
+        for report in terminalreporter.stats.get("skipped", [])
+        if " has no " in str(report.longrepr)
+    }
     if lacking:
         names = sorted(text.rsplit(" has no ", 1)[1] for text in lacking)
         terminalreporter.write_line(f"{len(names)} functions are not in the implementation: {', '.join(names)}")

@@ -17,16 +17,16 @@ DEFAULT = "vaes.ops"
 DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
-class MissingFunction(LookupError):
+class MissingFunction(LookupError):  # noqa: N818 (named for what happened)
     """The implementation under test has no function of this name."""
 
 
 class Implementation:
     """Functions found by the reference's names, called with NumPy arguments on a device and in a dtype.
 
-    ``gaussian.kl`` is looked up as ``gaussian.kl`` (a package like ``vaes.ops``), as ``gaussian_kl``, and as ``kl`` when
-    the file is called ``gaussian.py``. In a file of faulty functions, ``path.py::kl__half_missing`` picks one fault and
-    ``path.py`` alone the first fault of each function.
+    ``gaussian.kl`` is looked up as ``gaussian.kl`` (a package like ``vaes.ops``), as ``gaussian_kl``, and as ``kl``
+    when the file is called ``gaussian.py``. In a file of faulty functions, ``path.py::kl__half_missing``
+    picks one fault and ``path.py`` alone the first fault of each function.
     """
 
     def __init__(self, source: str = DEFAULT, device: str = "cpu") -> None:
@@ -96,7 +96,9 @@ def _load(location: str) -> ModuleType:
         try:
             return importlib.import_module(location)
         except ModuleNotFoundError as error:
-            raise ValueError(f"implementation must be an importable module or a .py file, got {location!r}: {error}") from None
+            raise ValueError(
+                f"implementation must be an importable module or a .py file, got {location!r}: {error}"
+            ) from None
     path = Path(location)
     if not path.is_file():
         raise ValueError(f"implementation must be an existing file, got {location!r}")

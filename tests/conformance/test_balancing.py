@@ -34,6 +34,8 @@ def test_free_bits_never_fall_below_the_allowance(implementation, case) -> None:
 
 
 def test_free_bits_give_no_gradient_below_the_floor(implementation) -> None:
-    terms = torch.tensor([[3.0, 1.0], [0.2, 0.4]], dtype=torch.float64, device=implementation.device, requires_grad=True)
+    terms = torch.tensor(
+        [[3.0, 1.0], [0.2, 0.4]], dtype=torch.float64, device=implementation.device, requires_grad=True
+    )
     implementation.find("balancing.free_bits")(terms, 1.0).backward()
     np.testing.assert_array_equal(terms.grad.cpu(), [[0.5, 0.5], [0.0, 0.0]])

@@ -24,7 +24,7 @@ def test_log_likelihood_matches_scipy(case) -> None:
 
 @pytest.mark.parametrize(("x", "logit"), [(1, 100), (0, 100), (1, -100), (0, -800), (1, 40), (0.25, 3), (1, 1e-9)])
 def test_log_likelihood_at_50_digits(x: float, logit: float) -> None:
-    wanted = at_50_digits(lambda x, l: x * l - mpmath.log1p(mpmath.exp(l)), x, logit)
+    wanted = at_50_digits(lambda x, t: x * t - mpmath.log1p(mpmath.exp(t)), x, logit)
     assert float(bernoulli.log_likelihood([x], [logit])) == pytest.approx(wanted, rel=1e-14)
 
 

@@ -67,7 +67,8 @@ def test_importance_weighted_is_tight_at_the_posterior(rng) -> None:
 def test_importance_weights_are_the_gradient() -> None:
     log_w, h = np.array([-90.0, -91.0, -88.5, -95.0]), 1e-5
     slope = [
-        (bounds.importance_weighted(log_w + h * e) - bounds.importance_weighted(log_w - h * e)) / (2 * h) for e in np.eye(4)
+        (bounds.importance_weighted(log_w + h * e) - bounds.importance_weighted(log_w - h * e)) / (2 * h)
+        for e in np.eye(4)
     ]
     np.testing.assert_allclose(slope, bounds.importance_weights(log_w), atol=1e-8)
 

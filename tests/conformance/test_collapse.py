@@ -47,7 +47,9 @@ def test_active_units_ignore_the_noise_below(rng) -> None:
 
 
 def test_between_fraction_of_known_encoders(rng) -> None:
-    assert float(collapse.between_fraction(encoder(rng, 1.0, 3.0, draws=20, images=400))) == pytest.approx(0.25, abs=0.01)
+    assert float(collapse.between_fraction(encoder(rng, 1.0, 3.0, draws=20, images=400))) == pytest.approx(
+        0.25, abs=0.01
+    )
 
 
 def test_between_fraction_limits(rng) -> None:
@@ -57,7 +59,7 @@ def test_between_fraction_limits(rng) -> None:
 
 
 def test_top_down_gap_of_a_linear_gaussian_decoder(rng) -> None:
-    """x = z + noise of scale s: own minus other costs E[(z - z')^2] / (2 s^2) = 1 / s^2."""
+    """X = z + noise of scale s: own minus other costs E[(z - z')^2] / (2 s^2) = 1 / s^2."""
     z, noise = rng.standard_normal((2, 200_000))
     x, other = z + 0.5 * noise, np.roll(z, 1)
     own_ll, other_ll = (-0.5 * ((x - c) / 0.5) ** 2 for c in (z, other))
@@ -90,7 +92,9 @@ def test_between_variance_is_exact_for_equal_draws(implementation, means: np.nda
 @given(inputs.posterior_means())
 def test_active_units_are_those_above_the_threshold(implementation, means: np.ndarray) -> None:
     active = implementation.call("collapse.active_units", posterior_means=means, threshold=0.01)
-    np.testing.assert_array_equal(active, implementation.call("collapse.between_variance", posterior_means=means) > 0.01)
+    np.testing.assert_array_equal(
+        active, implementation.call("collapse.between_variance", posterior_means=means) > 0.01
+    )
 
 
 @given(inputs.posterior_means())

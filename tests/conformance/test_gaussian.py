@@ -84,7 +84,8 @@ def test_kl_of_the_worked_example() -> None:
 @given(inputs.kl())
 def test_kl_matches_torch_distributions(case) -> None:
     q, p = (
-        torch.distributions.Normal(torch.as_tensor(case[f"mean_{n}"]), torch.as_tensor(case[f"scale_{n}"])) for n in "qp"
+        torch.distributions.Normal(torch.as_tensor(case[f"mean_{n}"]), torch.as_tensor(case[f"scale_{n}"]))
+        for n in "qp"
     )
     wanted = torch.distributions.kl_divergence(q, p).sum(-1).numpy()
     np.testing.assert_allclose(gaussian.kl(**case), wanted, rtol=1e-9, atol=1e-9)
@@ -111,7 +112,9 @@ def test_reparameterised_sample_has_its_law(rng) -> None:
 def test_reparameterise_at_50_digits(case) -> None:
     got = gaussian.reparameterise(**case).ravel()
     for g, m, s, e in zip(got, *(case[n].ravel() for n in ("mean", "scale", "noise")), strict=True):
-        assert g == pytest.approx(at_50_digits(lambda m, s, e: m + s * e, m, s, e), rel=1e-14, abs=1e-14 * (1 + abs(s * e)))
+        assert g == pytest.approx(
+            at_50_digits(lambda m, s, e: m + s * e, m, s, e), rel=1e-14, abs=1e-14 * (1 + abs(s * e))
+        )
 
 
 @given(inputs.kl())
@@ -122,7 +125,9 @@ def test_kl_is_non_negative(implementation, case) -> None:
 @given(inputs.kl_standard())
 def test_kl_vanishes_only_between_equals(implementation, case) -> None:
     mean, scale = case["mean"], case["scale"]
-    np.testing.assert_array_equal(implementation.call("gaussian.kl", mean_q=mean, scale_q=scale, mean_p=mean, scale_p=scale), 0)
+    np.testing.assert_array_equal(
+        implementation.call("gaussian.kl", mean_q=mean, scale_q=scale, mean_p=mean, scale_p=scale), 0
+    )
     shifted = implementation.call("gaussian.kl", mean_q=mean + scale, scale_q=scale, mean_p=mean, scale_p=scale)
     np.testing.assert_allclose(shifted, 0.5 * mean.shape[-1], rtol=1e-9)
 
@@ -139,7 +144,12 @@ def test_kl_standard_is_kl_to_the_standard_gaussian(implementation, case) -> Non
 def test_log_density_is_highest_at_the_mean(implementation, case) -> None:
     at_mean = implementation.call("gaussian.log_density", **{**case, "z": case["mean"]})
     assert (implementation.call("gaussian.log_density", **case) <= at_mean + 1e-9).all()
-    np.testing.assert_allclose(at_mean, case["mean"].shape[-1] / 2 - implementation.call("gaussian.entropy", scale=case["scale"]), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        at_mean,
+        case["mean"].shape[-1] / 2 - implementation.call("gaussian.entropy", scale=case["scale"]),
+        rtol=1e-9,
+        atol=1e-9,
+    )
 
 
 @given(inputs.reparameterise())

@@ -48,7 +48,9 @@ def test_elbo_of_a_linear_gaussian_hierarchy(rng) -> None:
     """Away from the posterior the gap is the KL of the two joint Gaussians, in closed form."""
     bottom, top = (0.3, 0.5), (0.4, 0.7)
     (m, s), (a, t) = posterior()
-    top_gap = 0.5 * ((top[0] - a) ** 2 * (bottom[0] ** 2 + bottom[1] ** 2) + top[1] ** 2) / t**2 - 0.5 + np.log(t / top[1])
+    top_gap = (
+        0.5 * ((top[0] - a) ** 2 * (bottom[0] ** 2 + bottom[1] ** 2) + top[1] ** 2) / t**2 - 0.5 + np.log(t / top[1])
+    )
     gap = float(gaussian.kl([bottom[0]], [bottom[1]], [m], [s])) + top_gap
     draws = one_draw(rng, bottom, top, SAMPLES)
     assert_mean(draws, log_evidence(X) - gap)
@@ -78,7 +80,11 @@ def test_layer_terms_sum_to_the_joint_log_ratio(case) -> None:
 
 @given(inputs.layer_terms())
 def test_layer_terms_vanish_where_posterior_is_prior(implementation, case) -> None:
-    equal = {**case, "mean_q": [*case["mean_p"], 0 * case["z"][-1]], "scale_q": [*case["scale_p"], 0 * case["z"][-1] + 1]}
+    equal = {
+        **case,
+        "mean_q": [*case["mean_p"], 0 * case["z"][-1]],
+        "scale_q": [*case["scale_p"], 0 * case["z"][-1] + 1],
+    }
     np.testing.assert_allclose(implementation.call("hierarchical.layer_terms", **equal), 0, atol=1e-9)
 
 
@@ -86,7 +92,9 @@ def test_layer_terms_vanish_where_posterior_is_prior(implementation, case) -> No
 def test_elbo_charges_every_layer(implementation, case) -> None:
     got = implementation.call("hierarchical.elbo", **case)
     more = {**case, "layer_terms": case["layer_terms"] + 1}
-    np.testing.assert_allclose(got - implementation.call("hierarchical.elbo", **more), len(case["layer_terms"]), atol=1e-9)
+    np.testing.assert_allclose(
+        got - implementation.call("hierarchical.elbo", **more), len(case["layer_terms"]), atol=1e-9
+    )
 
 
 @given(inputs.smoothed_conditional())

@@ -59,9 +59,17 @@ def test_row_has_two_oracles_that_exist(row: registry.Equation) -> None:
         assert oracle.test in ALL_TESTS, f"{row.id}: no test {oracle.test} in tests/conformance"
     name = row.function.split(".")[1]
     topic_tests = tests_of(row.topic)
-    uses = [o.test for o in row.oracles if o.test not in topic_tests or re.search(rf"\b{name}\b", ast.dump(topic_tests[o.test]))]
+    uses = [
+        o.test
+        for o in row.oracles
+        if o.test not in topic_tests or re.search(rf"\b{name}\b", ast.dump(topic_tests[o.test]))
+    ]
     helpers = {n for n, node in topic_tests.items() if re.search(rf"\b{name}\b", ast.dump(node))}
-    indirect = [o.test for o in row.oracles if o.test in topic_tests and any(h in ast.dump(topic_tests[o.test]) for h in helpers)]
+    indirect = [
+        o.test
+        for o in row.oracles
+        if o.test in topic_tests and any(h in ast.dump(topic_tests[o.test]) for h in helpers)
+    ]
     assert len({*uses, *indirect}) >= 2, f"{row.id}: its oracles must use {row.function}"
 
 

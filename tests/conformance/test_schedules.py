@@ -16,7 +16,9 @@ def test_kl_warmup_matches_interpolation(case) -> None:
     np.testing.assert_allclose(schedules.kl_warmup(**case), np.interp(case["step"], [start, end], [0, 1]), atol=1e-12)
 
 
-@pytest.mark.parametrize(("step", "weight"), [(0, 0), (10_000, 0), (260_000, 0.5), (500_000, 0.98), (510_000, 1), (10**6, 1)])
+@pytest.mark.parametrize(
+    ("step", "weight"), [(0, 0), (10_000, 0), (260_000, 0.5), (500_000, 0.98), (510_000, 1), (10**6, 1)]
+)
 def test_kl_warmup_of_the_paper(step: int, weight: float) -> None:
     """The weight reaches 1 at step 510,000, not 500,000."""
     assert float(schedules.kl_warmup(step, 10_000, 500_000)) == pytest.approx(weight)

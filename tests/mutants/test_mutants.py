@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,12 +30,14 @@ MUTANTS = [(topic, fault, killer) for topic in TOPICS for fault, killer in mutan
 def test_mutant_is_killed(topic: str, fault: str, killer: str) -> None:
     faulty = Implementation(f"{HERE / topic}.py::{fault}")
     function = f"{topic}.{fault.split('__')[0]}"
+    if killer in ("test_value", "test_gradient"):
+        run = partial(getattr(test_twins, killer), function, inputs.dtypes(function)[0], faulty)
+    else:
+        run = partial(
+            getattr(importlib.import_module(f"tests.conformance.test_{topic}"), killer), implementation=Mixed(faulty)
+        )
     with pytest.raises((AssertionError, pytest.fail.Exception)):
-        if killer in ("test_value", "test_gradient"):
-            getattr(test_twins, killer)(function, inputs.dtypes(function)[0], faulty)
-        else:
-            module = importlib.import_module(f"tests.conformance.test_{topic}")
-            getattr(module, killer)(implementation=Mixed(faulty))
+        run()
 
 
 class Mixed(Implementation):

@@ -24,7 +24,10 @@ def importance_weights() -> SearchStrategy[dict[str, Any]]:
 
 @st.composite
 def bits_per_dim(draw: DrawFn) -> dict[str, Any]:
-    return {"log_likelihood": array(draw, real_numbers(1e4), draw(shapes())), "dims": draw(st.sampled_from([1, 784, 3072]))}
+    return {
+        "log_likelihood": array(draw, real_numbers(1e4), draw(shapes())),
+        "dims": draw(st.sampled_from([1, 784, 3072])),
+    }
 
 
 def log_weight_arrays() -> SearchStrategy[np.ndarray]:

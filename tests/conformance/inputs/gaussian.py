@@ -14,9 +14,7 @@ def log_density() -> SearchStrategy[dict[str, Any]]:
 
 
 def kl() -> SearchStrategy[dict[str, Any]]:
-    return together(
-        mean_q=real_numbers(), scale_q=scale_numbers(), mean_p=real_numbers(), scale_p=scale_numbers()
-    )
+    return together(mean_q=real_numbers(), scale_q=scale_numbers(), mean_p=real_numbers(), scale_p=scale_numbers())
 
 
 def kl_standard() -> SearchStrategy[dict[str, Any]]:
