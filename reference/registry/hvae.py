@@ -253,7 +253,7 @@ ROWS = (
         ),
         names=("variance_decay",),
         erratum="The printed middle member E[(f - f(0))^2] lacks the operator: it is Var f and makes the chain false "
-        "for rho < 1 (tanh(2z + 0.3), rho = 0.8: 0.626801 against 0.354337). The decay is by a factor, not by an amount.",
+        "for rho < 1 (tanh(2z + 0.3), rho = 0.8: 0.626801 against 0.354337). The decay is by a factor, not an amount.",
     ),
     Equation(
         id="hvae/A18b",

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from claims.transition import phase_transition
+from reproductions.hvae._sweep import TRACE_EVERY
 from reproductions.report import plots
 
 Table = Sequence[Mapping[str, Any]]
 Curves = NDArray[np.float64]
 
-RHO_LABEL = r"correlation $\rho$ of the smoothing samples (1 = the ordinary VAE)"
+THIN = 4
 
 
 def phase_transition_figures(table: Table, style: Any, *, samples: int, pivot: float) -> dict[str, Any]:
@@ -39,8 +40,8 @@ def collapse_figures(table: Table, style: Any) -> dict[str, Any]:
     figure, (left, right) = style.subplots(1, 2, figsize=(10, 4.2))
     for index, rho in enumerate(sorted(_values(table, "rho"), reverse=True)):
         series = np.array([row["series"]["top_kl"] for row in table if row["arm"]["rho"] == rho], dtype=float)
-        steps = 50 * np.arange(1, series.shape[1] + 1)
-        plots.curves_with_seeds(left, steps, series, rf"$\rho={rho:g}$", index=index)
+        steps = TRACE_EVERY * np.arange(1, series.shape[1] + 1)
+        plots.curves_with_seeds(left, steps[::THIN], series[:, ::THIN], rf"$\rho={rho:g}$", index=index)
     left.set(xlabel="optimiser step", ylabel="KL of the top layer (nats, training batch)", yscale="log")
     left.legend()
     _gains(right, table, style)
@@ -74,7 +75,7 @@ def _top_use(table: Table, style: Any, datasets: Iterable[str], samples: int) ->
             grid, curves = _curves(table, metric, dataset=name, K=samples)
             plots.curves_with_seeds(ax, grid, curves, name, index=index)
         ax.set(xlabel=r"$\rho$", ylabel=label)
-        ax.set_ylim(bottom=0)
+        ax.axhline(0, color="0.4", linewidth=1)
         ax.legend()
     return figure
 

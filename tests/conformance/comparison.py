@@ -103,11 +103,11 @@ def gradient_discrepancy(
         found = _directional(reference, arguments, place, direction, cotangents)
         if found is None:
             continue
-        wanted, uncertainty = found
+        wanted, uncertainty, bend = found
         # The differences carry the rounding of the values that they subtract, divided by their step.
         reach = _moved(arguments, place, 2 * FINE * direction)
         uncertainty += (2.0**-50 * max(size, _weighted_scale(reference, reach, cotangents)) + 2.0**-100) / FINE
-        scale = size + abs(wanted)
+        scale = size + abs(wanted) + bend
         own = np.zeros_like(direction) if gradient is None else to_numpy(gradient)
         got = float(np.sum(own * direction))
         scale += float(np.sum(np.abs(own * direction)))
@@ -253,8 +253,8 @@ def _directional(
     place: Place,
     direction: np.ndarray,
     cotangents: list[np.ndarray],
-) -> tuple[float, float] | None:
-    """Derivative of the weighted output along a direction, and the uncertainty of the differences.
+) -> tuple[float, float, float] | None:
+    """Derivative of the weighted output along a direction, the uncertainty of the differences, the second derivative.
 
     None where the point is at an edge of the domain, at a kink, or where the differences have not converged.
     """
@@ -277,7 +277,11 @@ def _directional(
     # The bend of a smooth function shrinks with the step, that of a kink stays.
     kink = fine_bend > 0.5 * coarse_bend and fine_bend > 1e-6 * abs(fine)
     uncertainty = 4 * abs(fine - coarse)
-    return None if kink or not np.isfinite(fine) or uncertainty > 1e-3 * abs(fine) + 1e-6 else (fine, uncertainty)
+    return (
+        None
+        if kink or not np.isfinite(fine) or uncertainty > 1e-3 * abs(fine) + 1e-6
+        else (fine, uncertainty, fine_bend / FINE)
+    )
 
 
 def _largest(got: np.ndarray, wanted: np.ndarray, scale: np.ndarray, dtype: str) -> Discrepancy:

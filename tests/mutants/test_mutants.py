@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase
 
 from reference import registry
 from tests.conformance import inputs, test_twins
@@ -24,6 +25,12 @@ def mutants_of(topic: str) -> dict[str, str]:
 
 
 MUTANTS = [(topic, fault, killer) for topic in TOPICS for fault, killer in mutants_of(topic).items()]
+
+
+@pytest.fixture(autouse=True)
+def no_shrinking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed mutant is enough; its smallest counterexample is for who runs the suite on it."""
+    monkeypatch.setattr(test_twins, "PHASES", (Phase.explicit, Phase.generate))
 
 
 @pytest.mark.parametrize(("topic", "fault", "killer"), MUTANTS, ids=[f"{t}.{f}" for t, f, _ in MUTANTS])

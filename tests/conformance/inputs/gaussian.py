@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis.strategies import SearchStrategy
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
 
 from tests.conformance.inputs.common import real_numbers, scale_numbers, together
 
@@ -14,7 +15,17 @@ def log_density() -> SearchStrategy[dict[str, Any]]:
 
 
 def kl() -> SearchStrategy[dict[str, Any]]:
-    return together(mean_q=real_numbers(), scale_q=scale_numbers(), mean_p=real_numbers(), scale_p=scale_numbers())
+    apart = together(mean_q=real_numbers(), scale_q=scale_numbers(), mean_p=real_numbers(), scale_p=scale_numbers())
+    return st.one_of(apart, _nearly_equal())
+
+
+@st.composite
+def _nearly_equal(draw: DrawFn) -> dict[str, Any]:
+    """Equal means, and scales that differ by a small factor: there the printed sum cancels."""
+    drawn = draw(kl_standard())
+    mean, scale = drawn["mean"], drawn["scale"]
+    factor = 1 + draw(st.sampled_from([2.0**-7, 2.0**-10, 2.0**-20]))
+    return {"mean_q": mean, "scale_q": scale, "mean_p": mean, "scale_p": scale * factor}
 
 
 def kl_standard() -> SearchStrategy[dict[str, Any]]:

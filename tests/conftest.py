@@ -1,4 +1,4 @@
-"""Options of the conformance suite: which implementation, on which device, and how hard to look."""
+"""Options of the test suite: which implementation the conformance tests judge, on which device, how hard to look."""
 
 from __future__ import annotations
 
