@@ -10,7 +10,7 @@ evidence: .venv/.installed
 	$(BIN)/evidence report
 
 test: .venv/.installed
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist loadgroup
 
 lint: .venv/.installed
 	$(BIN)/ruff check .
@@ -20,7 +20,7 @@ lint: .venv/.installed
 
 .venv/.installed: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --editable '.[test]'
+	$(BIN)/pip install --quiet --editable '.[test,cluster]'
 	touch $@
 
 clean:

@@ -16,6 +16,9 @@ from reproductions.harness import Context, DataInfo
 from reproductions.harness.discovery import discover
 from reproductions.hvae import identities, tables
 
+# One worker: the rows of the module are computed once.
+pytestmark = pytest.mark.xdist_group("hvae static")
+
 PAPER = claims.load_paper("hvae")
 REPORTED_ONLY = {
     "hvae/sec-3/new-variance-order-rho-squared": {"even_slope"},

@@ -45,8 +45,8 @@ paper.claims(
 # %% [markdown]
 # ### Only the strength counts
 #
-# If smoothing acts through the variance of the linear part alone, arms with equal $r$ must agree whatever $\rho$ and $K$
-# are, and $K=1$ must collapse like the ordinary VAE. The dotted line marks the strength of $\rho=0.85$, $K=5$, at which
+# If smoothing acts through the variance of the linear part alone, arms with equal $r$ must agree whatever $\rho$ and
+# $K$ are, and $K=1$ must collapse like the ordinary VAE. The dotted line marks the strength of $\rho=0.85$, $K=5$, at which
 # $K=2$ and $K=20$ were run too.
 
 # %%
@@ -64,16 +64,16 @@ paper.claims("hvae/sec-2-2/five-to-ten-samples-suffice-in-training")
 # %% [markdown]
 # ### Is the active layer used?
 #
-# The KL of the top layer does not involve the decoder, so a large one does not show that the layer is used. Two controls
-# do: what it costs to decode an image from another image's top latent, and the information of the top latent about the
+# The KL of the top layer does not involve the decoder, so a large one does not show that the layer is used. Two
+# controls do: what it costs to decode an image from another image's top latent, and the information of the top latent about the
 # image.
 
 # %%
 paper.figure(
     "hvae/phase_transition",
     "top_use",
-    alt="Left: cost in nats of decoding from another image's top latent, against rho. Right: mutual information of image "
-    "and top latent, against rho. Both fall to zero towards rho = 1.",
+    alt="Left: cost in nats of decoding from another image's top latent, against rho. Right: mutual information of the "
+    "image and the top latent, against rho. Both fall to zero towards rho = 1.",
     caption="Use of the top layer by the decoder (left) and its information about the image (right), unsmoothed model.",
 )
 
