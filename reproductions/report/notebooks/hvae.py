@@ -46,8 +46,8 @@ paper.claims(
 # ### Only the strength counts
 #
 # If smoothing acts through the variance of the linear part alone, arms with equal $r$ must agree whatever $\rho$ and
-# $K$ are, and $K=1$ must collapse like the ordinary VAE. The dotted line marks the strength of $\rho=0.85$, $K=5$, at which
-# $K=2$ and $K=20$ were run too.
+# $K$ are, and $K=1$ must collapse like the ordinary VAE. The dotted line marks the strength of $\rho=0.85$, $K=5$, at
+# which $K=2$ and $K=20$ were run too.
 
 # %%
 paper.figure(
@@ -65,8 +65,8 @@ paper.claims("hvae/sec-2-2/five-to-ten-samples-suffice-in-training")
 # ### Is the active layer used?
 #
 # The KL of the top layer does not involve the decoder, so a large one does not show that the layer is used. Two
-# controls do: what it costs to decode an image from another image's top latent, and the information of the top latent about the
-# image.
+# controls do: what it costs to decode an image from another image's top latent, and the information of the top latent
+# about the image.
 
 # %%
 paper.figure(
