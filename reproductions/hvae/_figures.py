@@ -19,10 +19,13 @@ THIN = 4
 
 
 def phase_transition_figures(table: Table, style: Any, *, samples: int, pivot: float) -> dict[str, Any]:
-    """Return the twin of Figure 1, the controls, and the use that the decoder makes of the top layer."""
+    """Return the twin of Figure 1, the controls, and the use that the decoder makes of the top layer.
+
+    A figure that the table does not suffice for, as after a run that ran out of budget, is None.
+    """
     datasets = _values(table, "dataset")
     grids = {name: _curves(table, "top_kl", dataset=name, K=samples) for name in datasets}
-    drawn: dict[str, Any] = {}
+    drawn: dict[str, Any] = dict.fromkeys(("figure_1", "top_use", "controls"))
     full = {name: found for name, found in grids.items() if len(found[0]) > 3}
     if full:
         grid = next(iter(full.values()))[0]
@@ -37,6 +40,8 @@ def phase_transition_figures(table: Table, style: Any, *, samples: int, pivot: f
 
 def collapse_figures(table: Table, style: Any) -> dict[str, Any]:
     """Return the twin of Figure 2: top KL over training, and the gain of the bound against the ordinary VAE."""
+    if len(_values(table, "rho")) < 3 or 1.0 not in _values(table, "rho"):
+        return {"figure_2": None}
     figure, (left, right) = style.subplots(1, 2, figsize=(10, 4.2))
     for index, rho in enumerate(sorted(_values(table, "rho"), reverse=True)):
         series = np.array([row["series"]["top_kl"] for row in table if row["arm"]["rho"] == rho], dtype=float)
