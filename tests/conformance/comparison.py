@@ -87,7 +87,8 @@ def gradient_discrepancy(
     places = _float_places(arguments)
     leaves = [_at(tensors, place).requires_grad_() for place in places]
     outputs = implementation.find(function)(**tensors)
-    outputs = [o for o in (outputs if isinstance(outputs, tuple) else (outputs,)) if o.is_floating_point()]
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    outputs = [o for o in outputs if isinstance(o, torch.Tensor) and o.is_floating_point()]
     if not leaves or not outputs or not any(o.requires_grad for o in outputs):
         return None
     rng = np.random.default_rng(len(function))
@@ -180,8 +181,9 @@ def _moved(arguments: dict[str, Any], place: Place, step: np.ndarray) -> dict[st
 
 def _weighted_scale(reference: Callable[..., Any], arguments: dict[str, Any], cotangents: list[np.ndarray]) -> float:
     """Condition scale of the sum of the outputs, weighted as in the gradient test."""
-    values = [o for o in _outputs(reference(**arguments)) if o.dtype.kind == "f"]
+    values = _outputs(reference(**arguments))
     scales = _sensitivity(reference, arguments, values, "float64")
+    scales = [scale for scale, value in zip(scales, values, strict=True) if value.dtype.kind == "f"]
     return float(sum(np.sum(np.abs(c) * s) for c, s in zip(cotangents, scales, strict=True)))
 
 
