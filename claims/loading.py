@@ -63,9 +63,7 @@ def load_paper(slug: str, *, directory: Path = CLAIMS_DIR) -> Paper:
     path = directory / f"{slug}.yaml"
     if not re.fullmatch(r"[a-z][a-z0-9-]*", slug) or not path.is_file():
         known = _slugs(directory)
-        raise UnknownClaimError(
-            f"no paper {slug!r}{_suggestion(slug, known)}; papers: {', '.join(known) or 'none'}"
-        )
+        raise UnknownClaimError(f"no paper {slug!r}{_suggestion(slug, known)}; papers: {', '.join(known) or 'none'}")
     return load_file(path)
 
 
@@ -87,9 +85,7 @@ def find(claim_id: str, *, directory: Path = CLAIMS_DIR) -> Claim:
     for claim in paper.claims:
         if claim.id == claim_id:
             return claim
-    raise UnknownClaimError(
-        f"no claim {claim_id!r}{_suggestion(claim_id, [claim.id for claim in paper.claims])}"
-    )
+    raise UnknownClaimError(f"no claim {claim_id!r}{_suggestion(claim_id, [claim.id for claim in paper.claims])}")
 
 
 def _slugs(directory: Path) -> list[str]:
@@ -119,9 +115,7 @@ def _parse(path: Path, text: str) -> Any:
             raise ClaimFileError(f"{_shown(path)}:{line}: {where}: duplicate key {key!r}") from None
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1
-        raise ClaimFileError(
-            f"{_shown(path)}:{line}: not valid YAML: {error.problem or error.context}"
-        ) from None
+        raise ClaimFileError(f"{_shown(path)}:{line}: not valid YAML: {error.problem or error.context}") from None
     except ValueError as error:
         # For example an impossible date; the constructor gives no mark.
         raise ClaimFileError(f"{_shown(path)}:1: not valid YAML: {' '.join(str(error).split())}") from None
@@ -193,9 +187,7 @@ def _schema_error(path: Path, text: str, error: ValidationError) -> ClaimFileErr
     if kind == "missing" or (kind == "union_tag_not_found"):
         found = (*found, location[-1])
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return ClaimFileError(
-        f"{_shown(path)}:{line}: {_written(found)}: {_explained(first, kind, context)}{more}"
-    )
+    return ClaimFileError(f"{_shown(path)}:{line}: {_written(found)}: {_explained(first, kind, context)}{more}")
 
 
 def _explained(fault: Any, kind: str, context: dict[str, Any]) -> str:

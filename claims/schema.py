@@ -155,9 +155,7 @@ class RatioAtLeast(_Test):
     @model_validator(mode="after")
     def _ordered(self) -> RatioAtLeast:
         if self.contradicted_below is not None and self.contradicted_below > self.at_least:
-            raise ValueError(
-                f"contradicted_below = {self.contradicted_below} exceeds at_least = {self.at_least}"
-            )
+            raise ValueError(f"contradicted_below = {self.contradicted_below} exceeds at_least = {self.at_least}")
         return self
 
 

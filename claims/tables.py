@@ -17,11 +17,11 @@ Row = Mapping[str, Any]
 _ARM_TOLERANCE = 1e-9
 
 
-class Missing(Exception):
+class Missing(Exception):  # noqa: N818 (named for what happened)
     """The table lacks something that the test needs (the test is `not run`)."""
 
 
-class Unusable(Exception):
+class Unusable(Exception):  # noqa: N818 (named for what happened)
     """The table has it, but it cannot be used (the test is an `error`)."""
 
 
@@ -45,9 +45,7 @@ def described(selector: Mapping[str, Any] | None, *, against: Mapping[str, Any] 
         for field, value in (selector or {}).items()
         if against is None or field not in against or not same(value, against[field])
     }
-    return (
-        ", ".join(f"{field} = {value}" for field, value in (fields or selector or {}).items()) or "all rows"
-    )
+    return ", ".join(f"{field} = {value}" for field, value in (fields or selector or {}).items()) or "all rows"
 
 
 def rows_for(claim_id: str, table: Iterable[Row]) -> list[Row]:
@@ -86,9 +84,7 @@ def by_seed(table: Sequence[Row], selector: Mapping[str, Any], metric: str) -> t
     seen: set[int] = set()
     for row in rows:
         if row["seed"] in seen:
-            raise Unusable(
-                f"{described(selector)} matches more than one row of seed {row['seed']}; name more fields"
-            )
+            raise Unusable(f"{described(selector)} matches more than one row of seed {row['seed']}; name more fields")
         seen.add(row["seed"])
         value = value_of(row, metric)
         if value is not None:
@@ -127,8 +123,7 @@ def curves(
         curve = per_seed.setdefault(row["seed"], {})
         if point in curve:
             raise Unusable(
-                f"{described(selector)} matches more than one row of seed {row['seed']} "
-                f"at {along} = {grid[point]:g}"
+                f"{described(selector)} matches more than one row of seed {row['seed']} at {along} = {grid[point]:g}"
             )
         curve[point] = value_of(row, metric)
     full = [
@@ -137,9 +132,7 @@ def curves(
         if len(curve) == len(grid) and None not in curve.values()
     ]
     if not full:
-        raise Unusable(
-            f"no seed has {metric!r} at all {len(grid)} values of {along} with {described(selector)}"
-        )
+        raise Unusable(f"no seed has {metric!r} at all {len(grid)} values of {along} with {described(selector)}")
     return np.array(grid), np.array(full, dtype=float), len(per_seed) - len(full)
 
 

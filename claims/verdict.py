@@ -144,9 +144,7 @@ def decide_paper(
     p_values = [test.p for verdict in verdicts for test in verdict.tests if test.p is not None]
     adjusted = iter(holm(p_values))
     return [
-        _with_corrected(
-            verdict, [None if test.p is None else next(adjusted) for test in verdict.tests], len(p_values)
-        )
+        _with_corrected(verdict, [None if test.p is None else next(adjusted) for test in verdict.tests], len(p_values))
         for verdict in verdicts
     ]
 
@@ -161,9 +159,7 @@ def _decide(claim: Claim, table: Sequence[Row], scale: str, failures: Sequence[s
         if failures:
             reason = f"all units of {claim.reproduction} failed: {_listed(failures)}"
             return Verdict(claim.id, "error", scale, reason=reason)
-        return Verdict(
-            claim.id, "not run", scale, reason=f"no results of {claim.reproduction} at scale {scale}"
-        )
+        return Verdict(claim.id, "not run", scale, reason=f"no results of {claim.reproduction} at scale {scale}")
     results = [run_test(spec, rows, exact=claim.tier == "static") for spec in claim.tests]
     status = _combined([result.status for result in results])
     if status == "not run" and failures:

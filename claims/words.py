@@ -128,9 +128,7 @@ def _identity(spec: Identity, table: Sequence[Row], exact: bool) -> TestResult:
         effect=worst,
         n=len(found),
         details={"tolerance": spec.tolerance},
-        sentence=(
-            f"{_label(spec.metric)} is {_number(worst, spec)}, {relation} the tolerance {spec.tolerance:g}"
-        ),
+        sentence=(f"{_label(spec.metric)} is {_number(worst, spec)}, {relation} the tolerance {spec.tolerance:g}"),
     )
 
 
@@ -139,9 +137,7 @@ def _value_within(spec: ValueWithin, table: Sequence[Row], exact: bool) -> TestR
     found, dropped = tables.values(rows, spec.metric)
     if not exact:
         found = list(tables.by_seed(table, spec.where or {}, spec.metric)[0].values())
-    band = max(
-        spec.tolerance or 0.0, (spec.relative or 0.0) * abs(spec.target), (spec.digits_unit or 0.0) / 2
-    )
+    band = max(spec.tolerance or 0.0, (spec.relative or 0.0) * abs(spec.target), (spec.digits_unit or 0.0) / 2)
     mean, n = float(np.mean(found)), len(found)
     details: dict[str, Any] = {"target": spec.target, "band": band, "dropped": dropped}
     head = f"{_label(spec.metric)} is {_number(mean, spec)}"
@@ -159,9 +155,7 @@ def _value_within(spec: ValueWithin, table: Sequence[Row], exact: bool) -> TestR
             sentence=f"{head}, {tail}",
         )
     if n < 2:
-        return TestResult(
-            spec.word, "inconclusive", mean, n=n, details=details, sentence=f"{head} in one run, {tail}"
-        )
+        return TestResult(spec.word, "inconclusive", mean, n=n, details=details, sentence=f"{head} in one run, {tail}")
     low, high = statistics.prediction_interval(found)
     bottom, top = spec.target - band, spec.target + band
     above, below = statistics.mean_p(-np.array(found), -bottom), statistics.mean_p(found, top)
@@ -228,9 +222,7 @@ def _ordering(spec: Ordering, table: Sequence[Row], exact: bool) -> TestResult:
 def _ratio_at_least(spec: RatioAtLeast, table: Sequence[Row], exact: bool) -> TestResult:
     top, bottom, dropped = tables.pairs(table, spec.numerator, spec.denominator, spec.metric)
     if bottom.min() <= 0:
-        raise tables.Unusable(
-            f"metric {spec.metric!r} must be positive in the denominator, got {bottom.min():g}"
-        )
+        raise tables.Unusable(f"metric {spec.metric!r} must be positive in the denominator, got {bottom.min():g}")
     floor = spec.at_least if spec.contradicted_below is None else spec.contradicted_below
     effect, n = float(np.median(top) / np.median(bottom)), len(top)
     details: dict[str, Any] = {"at_least": spec.at_least, "contradicted_below": floor, "dropped": dropped}
@@ -353,13 +345,8 @@ def _transition_sentence(spec: Threshold, found: dict[str, Any], n: int) -> str:
     label = _label(spec.metric)
     start = _number(found["start"], spec)
     if found["asserted"] is None:
-        return (
-            f"{label} starts at {start} only, not above {spec.min_start:g}: "
-            f"there is nothing to drop, {n} seeds"
-        )
-    where = (
-        "" if found["rho_half"] is None else f", half of it gone at {spec.along} = {found['rho_half']:.3f}"
-    )
+        return f"{label} starts at {start} only, not above {spec.min_start:g}: there is nothing to drop, {n} seeds"
+    where = "" if found["rho_half"] is None else f", half of it gone at {spec.along} = {found['rho_half']:.3f}"
     onset = (
         ""
         if found["rho_on"] is None
@@ -393,9 +380,7 @@ def _same_transition(spec: SameTransition, table: Sequence[Row], exact: bool) ->
     # An onset that is missing from some bootstrap samples has an interval that says too little.
     sure = min(first["found"]["rho_on"], second["found"]["rho_on"]) >= 1 - LEVEL
     if compared["difference"] is None:
-        sentence = (
-            f"{_label(spec.metric)} has no onset of collapse for {names[0]} or for {names[1]}, {n} seeds each"
-        )
+        sentence = f"{_label(spec.metric)} has no onset of collapse for {names[0]} or for {names[1]}, {n} seeds each"
         return TestResult(spec.word, "inconclusive", n=n, details=details, sentence=sentence)
     sentence = (
         f"{_label(spec.metric)} collapses at {spec.along} = {first['rho_on']:.3f} for {names[0]} and "
@@ -431,9 +416,7 @@ def _count(spec: Count, table: Sequence[Row], exact: bool) -> TestResult:
     share = n / spec.of if spec.of is not None else 1.0
     # The bounds scale with the number of seeds; 1e-9 keeps 4 of 5 at 4 when n / of is not exact.
     wanted = math.ceil(spec.at_least * share - 1e-9)
-    at_most = (
-        None if spec.contradicted_at_most is None else math.floor(spec.contradicted_at_most * share + 1e-9)
-    )
+    at_most = None if spec.contradicted_at_most is None else math.floor(spec.contradicted_at_most * share + 1e-9)
     for_it, against_it = hits >= wanted, at_most is not None and hits <= at_most
     predicate = f"above {spec.above:g}" if spec.above is not None else f"below {spec.below:g}"
     details: dict[str, Any] = {
@@ -499,9 +482,7 @@ def _grid_for_transition(
     return grid, curves, dropped
 
 
-def _fitted(
-    spec: Threshold | SameTransition, grid: Array, curves: Array, *, random_state: int = 0
-) -> dict[str, Any]:
+def _fitted(spec: Threshold | SameTransition, grid: Array, curves: Array, *, random_state: int = 0) -> dict[str, Any]:
     return transition.phase_transition(
         grid,
         curves,

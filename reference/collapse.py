@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize
@@ -118,7 +119,7 @@ def between_fraction(posterior_means: ArrayLike) -> Array:
     """
     between = np.maximum(between_variance(posterior_means), 0).sum()
     total = between + within_variance(posterior_means).sum()
-    return between / total if total > 0 else np.asarray(np.nan)
+    return np.divide(between, total) if total > 0 else np.asarray(np.nan)
 
 
 def top_down_gap(log_likelihood_own: ArrayLike, log_likelihood_other: ArrayLike) -> Array:
@@ -148,7 +149,7 @@ def top_down_gap(log_likelihood_own: ArrayLike, log_likelihood_other: ArrayLike)
     own = finite("log_likelihood_own", log_likelihood_own)
     other = finite("log_likelihood_other", log_likelihood_other)
     broadcast(log_likelihood_own=own, log_likelihood_other=other)
-    return np.mean(own - other)
+    return np.asarray(np.mean(own - other))
 
 
 def rate(kl: ArrayLike) -> Array:

@@ -385,7 +385,6 @@ def _matching(coefficients: ArrayLike, indices: Indices) -> Array:
     array = real("coefficients", coefficients)
     if array.ndim == 0 or len(array) != len(np.asarray(indices)):
         raise ValueError(
-            f"coefficients (A, ...) and indices (A, n) must have the same A, got {array.shape} and "
-            f"{np.shape(indices)}"
+            f"coefficients (A, ...) and indices (A, n) must have the same A, got {array.shape} and {np.shape(indices)}"
         )
     return array

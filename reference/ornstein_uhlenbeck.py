@@ -6,8 +6,10 @@ function as it is, 0 replaces it by its mean. ``samples`` is K, the number of co
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from reference.checks import Array, broadcast, finite, integer, positive, within
 from reference.hermite import Function, Indices, rule, total_degree
@@ -46,9 +48,7 @@ def correlated_noise(noise: ArrayLike, fresh: ArrayLike, rho: ArrayLike) -> Arra
     return rho * noise + np.sqrt((1 - rho) * (1 + rho)) * fresh
 
 
-def correlated_sample(
-    mean: ArrayLike, scale: ArrayLike, noise: ArrayLike, fresh: ArrayLike, rho: ArrayLike
-) -> Array:
+def correlated_sample(mean: ArrayLike, scale: ArrayLike, noise: ArrayLike, fresh: ArrayLike, rho: ArrayLike) -> Array:
     r"""Sample of a diagonal Gaussian with a given correlation to the sample that came from ``noise``.
 
     .. math:: z=\mu+\sigma\odot\epsilon_1,\qquad
@@ -121,9 +121,7 @@ def operator(f: Function, z: ArrayLike, rho: float, nodes: int) -> Array:
     return np.einsum("q,bq...->b...", weights, values)
 
 
-def affine_operator(
-    f: Function, z: ArrayLike, mean: ArrayLike, scale: ArrayLike, rho: float, nodes: int
-) -> Array:
+def affine_operator(f: Function, z: ArrayLike, mean: ArrayLike, scale: ArrayLike, rho: float, nodes: int) -> Array:
     r"""Apply the Ornstein-Uhlenbeck operator that belongs to a Gaussian with mean and scale.
 
     .. math:: (U_\rho^{\mu,\sigma}f)(z)=(U_\rho g)\Big(\frac{z-\mu}{\sigma}\Big),\qquad g(e)=f(\mu+\sigma e)
@@ -302,7 +300,7 @@ def covariance(coefficients: ArrayLike, indices: Indices, rho: float) -> Array:
 
     Source: Hermite VAE, Section 2.1 (noise stability). The power is |alpha|, not 2|alpha| as in the variance.
     """
-    return variance(coefficients, indices, np.sqrt(within("rho", rho, 0, 1)))
+    return variance(coefficients, indices, float(np.sqrt(within("rho", rho, 0, 1))))
 
 
 def dirichlet_energy(coefficients: ArrayLike, indices: Indices) -> Array:
@@ -522,6 +520,6 @@ def variance_lost(coefficients: ArrayLike, indices: Indices, rho: float) -> Arra
     return np.sum(_along_first(np.where(degree > 0, lost, 0), coefficients) * coefficients**2, axis=0)
 
 
-def _along_first(weights: Array, values: Array) -> Array:
+def _along_first(weights: NDArray[Any], values: Array) -> Array:
     """Weights (A,) with as many trailing axes as ``values`` (A, ...) has."""
     return np.reshape(weights, (-1,) + (1,) * (values.ndim - 1))

@@ -104,8 +104,7 @@ def show(
         only = {found.paper: papers[found.paper]}
         stores = _stores(store)
         evidence = {
-            name: [_finding(*entry) for entry in _verdicts(only, one).get(found.id, [])]
-            for name, one in stores.items()
+            name: [_finding(*entry) for entry in _verdicts(only, one).get(found.id, [])] for name, one in stores.items()
         }
         if as_json:
             _print_json({**found.model_dump(mode="json"), "evidence": evidence})
@@ -120,24 +119,16 @@ def run(
     ] = None,
     scale: Annotated[str, typer.Option(help="smoke, laptop, night, gpu or paper.")] = "laptop",
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    seeds: Annotated[
-        int | None, typer.Option(min=1, help="Seeds per arm; the scale's own without it.")
-    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Seeds per arm; the scale's own without it.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Units at once; one per core without it.")] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh/--resume", help="Run finished units again, or keep them.")
-    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh/--resume", help="Run finished units again, or keep them.")] = False,
     as_json: JsonOption = False,
-    budget: Annotated[
-        str | None, typer.Option(help="Time to spend, such as 10m: most verdicts first.")
-    ] = None,
+    budget: Annotated[str | None, typer.Option(help="Time to spend, such as 10m: most verdicts first.")] = None,
     data_dir: DataOption = None,
     store: StoreOption = None,
     tier: TierOption = None,
     dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run on this Dask cluster.")] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="A contradicted claim gives exit status 1.")
-    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="A contradicted claim gives exit status 1.")] = False,
     timeout: Annotated[str | None, typer.Option(help="Longest time for one unit, such as 30m.")] = None,
 ) -> None:
     """Run what decides the claims, and say what they come to. Finished units are not run again."""
@@ -622,9 +613,7 @@ def _print_claims(views: list[dict[str, Any]]) -> None:
     console.print(f"{len(views)} claims", markup=False)
     for name, counts in _counts(views).items():
         title = "this machine" if name == "machine" else name
-        console.print(
-            f"by {title}: " + ", ".join(f"{count} {key}" for key, count in counts.items()), markup=False
-        )
+        console.print(f"by {title}: " + ", ".join(f"{count} {key}" for key, count in counts.items()), markup=False)
 
 
 def _print_claim(claim: Claim, evidence: dict[str, list[dict[str, Any]]]) -> None:
@@ -680,9 +669,7 @@ def _print_finding(title: str, finding: dict[str, Any]) -> None:
         echo(f"  unit {unit}")
 
 
-def _run_as_json(
-    summary: Summary, settings: Settings, store: Store, verdicts: list[Verdict]
-) -> dict[str, Any]:
+def _run_as_json(summary: Summary, settings: Settings, store: Store, verdicts: list[Verdict]) -> dict[str, Any]:
     return {
         "scale": settings.scale,
         "device": settings.device,

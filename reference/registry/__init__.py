@@ -13,22 +13,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from reference.registry import hvae
+from reference.registry import dvaepp, efficient_vdvae, hvae, nvae, sigma_vae
 from reference.registry.row import KINDS, Equation, Oracle
 
 __all__ = ["EQUATIONS", "KINDS", "Equation", "Oracle", "find", "functions", "resolve", "tolerances"]
 
-import importlib as _il
-import pkgutil as _pk
-
-_PARTS = []
-for _m in _pk.iter_modules([str(Path(__file__).parent)]):
-    if _m.name.startswith("parts_"):
-        try:
-            _PARTS.append(_il.import_module(f"reference.registry.{_m.name}").ROWS)
-        except Exception as _e:
-            print("SKIPPED", _m.name, _e)
-EQUATIONS: dict[str, Equation] = {row.id: row for table in (hvae.ROWS, *_PARTS) for row in table}
+TABLES = (sigma_vae.ROWS, efficient_vdvae.ROWS, nvae.ROWS, hvae.ROWS, dvaepp.ROWS)
+EQUATIONS: dict[str, Equation] = {row.id: row for table in TABLES for row in table}
 
 
 def find(equation_id: str) -> Equation:
@@ -36,7 +27,9 @@ def find(equation_id: str) -> Equation:
     try:
         return EQUATIONS[equation_id]
     except KeyError:
-        raise ValueError(f"equation id must be one of the registry ({len(EQUATIONS)} rows), got {equation_id!r}") from None
+        raise ValueError(
+            f"equation id must be one of the registry ({len(EQUATIONS)} rows), got {equation_id!r}"
+        ) from None
 
 
 def resolve(equation_id: str) -> Callable[..., Any]:

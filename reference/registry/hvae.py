@@ -252,8 +252,8 @@ ROWS = (
             Oracle("closed form", "test_smoothed_exponential_variance"),
         ),
         names=("variance_decay",),
-        erratum="The printed middle member E[(f - f(0))^2] lacks the operator: it is Var f and makes the chain false for "
-        "rho < 1 (tanh(2z + 0.3), rho = 0.8: 0.626801 against 0.354337). The decay is by a factor, not by an amount.",
+        erratum="The printed middle member E[(f - f(0))^2] lacks the operator: it is Var f and makes the chain false "
+        "for rho < 1 (tanh(2z + 0.3), rho = 0.8: 0.626801 against 0.354337). The decay is by a factor, not an amount.",
     ),
     Equation(
         id="hvae/A18b",
@@ -368,6 +368,17 @@ ROWS = (
         ),
     ),
     Equation(
+        id="hvae/B2",
+        name="Reparameterised posterior sample",
+        where="Eq. 4 (first half)",
+        function="gaussian.reparameterise",
+        oracles=(
+            Oracle("monte carlo", "test_reparameterised_sample_has_its_law"),
+            Oracle("mpmath", "test_reparameterise_at_50_digits"),
+        ),
+        names=("inference_model",),
+    ),
+    Equation(
         id="hvae/B3",
         name="Gaussian log density",
         where="Section 1",
@@ -388,17 +399,6 @@ ROWS = (
             Oracle("scipy", "test_entropy_matches_scipy"),
             Oracle("quadrature", "test_entropy_is_the_expected_log_density"),
         ),
-    ),
-    Equation(
-        id="hvae/B2",
-        name="Reparameterised posterior sample",
-        where="Eq. 4 (first half)",
-        function="gaussian.reparameterise",
-        oracles=(
-            Oracle("monte carlo", "test_reparameterised_sample_has_its_law"),
-            Oracle("mpmath", "test_reparameterise_at_50_digits"),
-        ),
-        names=("inference_model",),
     ),
     Equation(
         id="hvae/B4",
@@ -564,6 +564,82 @@ ROWS = (
             Oracle("closed form", "test_sample_bias_from_effective_strength"),
         ),
         names=("k_sample_bias",),
+    ),
+    Equation(
+        id="hvae/B21",
+        name="Excess of the smoothed objective over the log likelihood",
+        where="Derived (Section 2.2)",
+        function="linear_gaussian.smoothed_excess",
+        oracles=(
+            Oracle("scipy", "test_smoothed_excess_matches_direct_maximisation"),
+            Oracle("printed value", "test_smoothed_excess_of_the_worked_example"),
+            Oracle("limit", "test_printed_excess_loses_its_digits"),
+        ),
+        names=("not_a_bound",),
+        note="The smoothed training objective is no lower bound: it can exceed log p(x).",
+    ),
+    Equation(
+        id="hvae/B22",
+        name="Linear-Gaussian phase model",
+        where="Derived (Figure 1)",
+        function="linear_gaussian.objective",
+        oracles=(
+            Oracle("quadrature", "test_objective_matches_quadrature"),
+            Oracle("monte carlo", "test_objective_by_sampling"),
+        ),
+        names=("linear_gaussian_phase_model",),
+    ),
+    Equation(
+        id="hvae/B22b",
+        name="Profile over the noise-to-signal ratio",
+        where="Derived (Figure 1)",
+        function="linear_gaussian.profile",
+        oracles=(
+            Oracle("scipy", "test_profile_matches_direct_minimisation"),
+            Oracle("limit", "test_profile_limits"),
+        ),
+    ),
+    Equation(
+        id="hvae/B22c",
+        name="Hessian at collapse",
+        where="Derived (Figure 1)",
+        function="linear_gaussian.hessian_at_collapse",
+        oracles=(
+            Oracle("torch", "test_hessian_matches_autograd"),
+            Oracle("finite differences", "test_hessian_matches_finite_differences"),
+            Oracle("printed value", "test_hessian_of_the_worked_example"),
+        ),
+    ),
+    Equation(
+        id="hvae/B22d",
+        name="Escape from collapse by gradient descent",
+        where="Derived (Figure 1)",
+        function="linear_gaussian.descend",
+        oracles=(
+            Oracle("torch", "test_descend_is_gradient_descent"),
+            Oracle("printed value", "test_descend_escapes_at_the_stated_correlation"),
+            Oracle("limit", "test_descend_never_escapes_with_one_sample"),
+        ),
+    ),
+    Equation(
+        id="hvae/B22e",
+        name="Objective at collapse",
+        where="Derived (Figure 1)",
+        function="linear_gaussian.collapsed_objective",
+        oracles=(
+            Oracle("closed form", "test_collapsed_objective_is_the_entropy_of_the_layer_below"),
+            Oracle("identity", "test_collapsed_objective_is_the_objective_at_collapse"),
+        ),
+    ),
+    Equation(
+        id="hvae/B22f",
+        name="Top KL of a linear-Gaussian posterior",
+        where="Figure 1",
+        function="linear_gaussian.top_kl",
+        oracles=(
+            Oracle("quadrature", "test_top_kl_matches_quadrature"),
+            Oracle("limit", "test_top_kl_at_and_near_collapse"),
+        ),
     ),
     Equation(
         id="hvae/C1",

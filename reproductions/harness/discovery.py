@@ -65,11 +65,7 @@ def discover(folder: Path | None = None) -> dict[str, Found]:
     folder = PACKAGE_FOLDER if folder is None else folder.resolve()
     found = {}
     for path in sorted(folder.glob("*/*.py")):
-        if (
-            path.parent.name in NOT_PAPERS
-            or path.name.startswith("_")
-            or path.parent.name.startswith((".", "_"))
-        ):
+        if path.parent.name in NOT_PAPERS or path.name.startswith("_") or path.parent.name.startswith((".", "_")):
             continue
         entry = _examine(path, folder)
         found[entry.reproduction.id] = entry

@@ -279,9 +279,7 @@ class ProcessExecutor(UnitExecutor):
         """Schedule a call; the limit counts from its start, not from its submission."""
         return self._pool.submit(self._call, function, args, kwargs, timeout, on_message)
 
-    def _call(
-        self, function: Callable[..., Any], args: Any, kwargs: Any, timeout: Any, on_message: Any
-    ) -> Any:
+    def _call(self, function: Callable[..., Any], args: Any, kwargs: Any, timeout: Any, on_message: Any) -> Any:
         worker = getattr(self._local, "worker", None)
         if worker is None:
             worker = self._local.worker = Worker(self._threads)
@@ -322,9 +320,7 @@ def call_on_cluster(
     host = importlib.import_module("distributed").get_worker()
     worker = Worker()
     try:
-        return worker.call(
-            function, args, kwargs, timeout, lambda message: host.log_event(topic, (call_id, message))
-        )
+        return worker.call(function, args, kwargs, timeout, lambda message: host.log_event(topic, (call_id, message)))
     finally:
         worker.close()
 

@@ -177,9 +177,7 @@ def run(
     costs, tiers, claims
         For a budget: recorded costs, tier and number of claims of each reproduction.
     """
-    return _Run(executor, store, settings, progress, costs or budgeting.Costs()).go(
-        tasks, tiers or {}, claims or {}
-    )
+    return _Run(executor, store, settings, progress, costs or budgeting.Costs()).go(tasks, tiers or {}, claims or {})
 
 
 def pending(tasks: Iterable[Task], store: Store, *, fresh: bool = False) -> tuple[list[Task], list[Task]]:
@@ -303,9 +301,7 @@ class _Run:
             record = self._lost(task, "interrupted", error)
         except Exception as error:
             # A cluster reports the loss of its own worker by an exception of its own.
-            record = self._lost(
-                task, "interrupted" if type(error).__name__ == "KilledWorker" else "failed", error
-            )
+            record = self._lost(task, "interrupted" if type(error).__name__ == "KilledWorker" else "failed", error)
         self._store.save(record)
         self._costs.learn(record)
         self._summary.ran.append(record)

@@ -50,9 +50,7 @@ def unit_key(reproduction: str, config: Mapping[str, Any], seed: int, scale: str
     The scale is part of it so that each scale has its own complete table; the runner copies a result that
     another scale has already paid for.
     """
-    content = canonical(
-        {"reproduction": reproduction, "config": config, "seed": seed, "scale": scale, "code": code}
-    )
+    content = canonical({"reproduction": reproduction, "config": config, "seed": seed, "scale": scale, "code": code})
     return hashlib.sha256(content.encode()).hexdigest()
 
 

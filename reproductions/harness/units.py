@@ -66,9 +66,7 @@ class DataInfo:
     """
 
     data_dir: Path | None = None
-    describe: Callable[[Path | None], Iterable[Mapping[str, Any]]] = field(
-        default=lambda data_dir: (), repr=False
-    )
+    describe: Callable[[Path | None], Iterable[Mapping[str, Any]]] = field(default=lambda data_dir: (), repr=False)
 
     @cached_property
     def datasets(self) -> dict[str, Mapping[str, Any]]:
@@ -136,7 +134,8 @@ class Reproduction:
     claims
         Claim ids that it decides; empty: the claim files say.
     figures
-        ``figures(table, style)`` returns named figures; called by the report only.
+        ``figures(table, style)`` returns named figures, None where the table does not suffice; called by the
+        report only.
     sources
         Files or folders, relative to the project, whose content the results depend on.
     """

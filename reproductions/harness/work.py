@@ -191,8 +191,7 @@ def clean_rows(returned: Any, metrics: Mapping[str, Metric]) -> tuple[list[Row],
         if row.get("series"):
             clean["series"] = {
                 str(name): [
-                    _finite(_number(name, value), f"series {name!r}", arm, problems)
-                    for value in _plain(values)
+                    _finite(_number(name, value), f"series {name!r}", arm, problems) for value in _plain(values)
                 ]
                 for name, values in row["series"].items()
             }
@@ -213,9 +212,7 @@ def _number(name: str, value: Any) -> float | int | None:
     raise ValueError(f"metric {name!r} must be a number or None, got {value!r}")
 
 
-def _finite(
-    value: float | int | None, what: str, arm: Mapping[str, Any], problems: list[str]
-) -> float | int | None:
+def _finite(value: float | int | None, what: str, arm: Mapping[str, Any], problems: list[str]) -> float | int | None:
     if value is None or math.isfinite(value):
         return value
     problems.append(f"{what} is {value} in arm {canonical(arm)}")

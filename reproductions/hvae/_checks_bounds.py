@@ -181,7 +181,9 @@ def importance_samples(rng: np.random.Generator) -> Metrics:
         for _ in range(k):
             value = value @ weights
         exact.append(float(value))
-    expected = -((0.8 - 1.3 * mean) ** 2 + 1.3**2 * scale**2) / (2 * 0.7**2) - math.log(0.7) - 0.5 * math.log(2 * math.pi)
+    expected = (
+        -((0.8 - 1.3 * mean) ** 2 + 1.3**2 * scale**2) / (2 * 0.7**2) - math.log(0.7) - 0.5 * math.log(2 * math.pi)
+    )
     elbo = expected - float(gaussian.kl_standard([mean], [scale]))
     drawn = log_weight(rng.standard_normal((5000, 20)))
     sampled = [_mean_bound(drawn, k) for k in (1, 5, 10, 50, 100, 500, 5000)]
@@ -210,7 +212,8 @@ def importance_samples_tighten(rng: np.random.Generator) -> Metrics:
     joint = gaussian.log_density(column["x"][..., None], column["c"][..., None] * z, column["noise"][..., None])
     log_weights = joint + gaussian.log_density(z, 0.0, 1.0) - gaussian.log_density(z, mean[..., None], scale[..., None])
     groups = bounds.importance_weighted(log_weights[..., 0].reshape(20, 100, 100).swapaxes(0, 1)).mean(0)
-    printed = {number.of: number.value for number in claims.find("hvae/table-5/importance-samples-tighten").numbers}
+    numbers = claims.find("hvae/table-5/importance-samples-tighten").numbers
+    printed = {number.of: number.value for number in numbers if not isinstance(number.value, tuple)}
     nats_per_bit = -1 / float(bounds.bits_per_dim(1.0, 3072))
     return {
         "bound_violations": int(np.sum(groups < log_weights[..., 0].mean(0))),

@@ -175,11 +175,16 @@ def ou_decays_coefficients_by_degree(rng: np.random.Generator) -> Metrics:
     one, two = hermite.multi_indices(1, 12), hermite.multi_indices(2, 8)
     waves = tuple(f for f in known_functions() if f.name in ("exp", "cos", "sin"))
     smooth: list[tuple[Function, hermite.Indices, int]] = [(f, one, 60) for f in waves]
-    smooth += [(lambda z, f=f: f.at(z.sum(-1) / math.sqrt(2)), two, 24) for f in waves]
+    smooth += [(_along_diagonal(f), two, 24) for f in waves]
     smooth += [(Polynomials.random(rng, 20, 10), one, 24), (Polynomials.random(rng, 10, 6, 2), two, 16)]
     errors = [_decay_error(f, indices, nodes, rho) for f, indices, nodes in smooth for rho in (0.0, 0.3, 0.7, 0.9, 1.0)]
     tanh = [_decay_error(worked_tanh, hermite.multi_indices(1, 60), 200, rho) for rho in (0.0, 0.5, 0.9)]
     return {"coefficient_error": max(errors), "tanh_error": max(tanh)}
+
+
+def _along_diagonal(f: Known) -> Function:
+    """A function of two variables that is ``f`` along the unit diagonal."""
+    return lambda z: f.at(z.sum(-1) / math.sqrt(2))
 
 
 def _decay_error(f: Function, indices: hermite.Indices, nodes: int, rho: float) -> float:
@@ -229,10 +234,11 @@ def interpolates_variable_and_expectation(rng: np.random.Generator) -> Metrics:
         ornstein_uhlenbeck.operator(polynomials, z, 1.0, 24) - polynomials(z),
         ornstein_uhlenbeck.operator(polynomials, z, 0.0, 24) - polynomials.mean(),
     )
-    lipschitz = [worked_tanh, *(f for f in known_functions() if f.name in ("cos", "sin", "normal cdf"))]
+    lipschitz: list[Function] = [worked_tanh, *(f for f in known_functions() if f.name in ("cos", "sin", "normal cdf"))]
     grid = np.linspace(0, 1, 50)
     violations, limits = 0, []
-    for f in (*lipschitz, polynomials):
+    functions: list[Function] = [*lipschitz, polynomials]
+    for f in functions:
         norms = np.array([_distances(f, rho) for rho in grid])
         # Norms on a quadrature grid: a step against the order that is pure rounding does not count.
         violations += int(np.sum(np.diff(norms[:, 0], axis=0) < -1e-12) + np.sum(np.diff(norms[:, 1], axis=0) > 1e-12))

@@ -105,9 +105,7 @@ def _polynomial_of_degree(degree: int) -> Known:
     def at(z: Array) -> Array:
         return special.eval_hermitenorm(degree, z) / math.sqrt(math.factorial(degree))
 
-    return Known(
-        f"h_{degree}", at, lambda k: float(k == degree), lambda z, rho: rho**degree * at(z), mean_square=1.0
-    )
+    return Known(f"h_{degree}", at, lambda k: float(k == degree), lambda z, rho: rho**degree * at(z), mean_square=1.0)
 
 
 def _hermite_at_zero(k: int) -> float:
@@ -166,11 +164,15 @@ class Networks:
         return cls(*(rng.standard_normal((count, hidden)) for _ in range(3)))
 
     def __call__(self, z: Array) -> Array:
-        total = 0.0
-        # One hidden unit at a time: the values of all networks at all points are large enough.
+        total = np.zeros(np.broadcast_shapes(z.shape, (len(self.inner),)))
+        # One hidden unit at a time and in place: the values of all networks at all points are large enough.
         for w, b, v in zip(self.inner.T, self.offset.T, self.outer.T, strict=True):
-            total = total + v * np.tanh(z * w + b)
-        return np.asarray(total)
+            unit = z * w
+            unit += b
+            np.tanh(unit, out=unit)
+            unit *= v
+            total += unit
+        return total
 
     def slope(self, z: Array) -> Array:
         """Derivative, (..., count)."""

@@ -177,6 +177,8 @@ class Page:
         if best is None or not best[1] or reproduction not in self.site.modules:
             return ""
         scale, table = best
+        if scale == "smoke":
+            return ""
         if (source, reproduction) not in self._drawn:
             module = importlib.import_module(self.site.modules[reproduction])
             draw = module.REPRODUCTION.figures
@@ -185,6 +187,8 @@ class Page:
         drawn = self._drawn[source, reproduction]
         if name not in drawn:
             raise ReportError(f"{reproduction} draws no figure {name!r}, only {sorted(drawn)}")
+        if drawn[name] is None:
+            return ""
         label = f"<b>{SOURCE_LABELS[source]}, {html.escape(scale)} scale.</b> "
         file = f"{reproduction.split('/', 1)[-1]}-{name}" + ("" if source == "published" else "-of-this-machine")
         return self._save(drawn[name], file, alt, label + html.escape(caption))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reproductions.report.model import SOURCE_LABELS, STATUSES, ClaimView, PaperView, Site, TestView, counts
+from reproductions.report.model import STATUSES, ClaimView, PaperView, Site, TestView, counts
 from reproductions.report.render import number, p_value
+
+PUBLISHED = "published"
 
 _SIGNS = {
     "supported": "\u2714 supported",
@@ -17,11 +19,12 @@ _SIGNS = {
 
 
 def markdown(site: Site) -> str:
-    """Return the whole summary; links are relative to the report's folder."""
-    lines = ["# Evidence: summary", ""]
-    for source in site.sources:
-        tally = ", ".join(f"{n} {status}" for status, n in counts(site.claims, source).items() if n)
-        lines += [f"**{SOURCE_LABELS[source]}:** {tally or 'no claims'}.", ""]
+    """Return the whole summary of the published results; links are relative to the report's folder.
+
+    Results of this machine stay out: the summary is committed, and a run must not change it.
+    """
+    tally = ", ".join(f"{n} {status}" for status, n in counts(site.claims, PUBLISHED).items() if n)
+    lines = ["# Evidence: summary", "", f"**Published with the repository:** {tally or 'no claims'}.", ""]
     lines += [
         "The largest scale that was run decides. Effects are given with their 95% interval; p-values are corrected",
         "over all tests of a paper (Holm). Open [index.html](index.html) for figures, criteria and result files.",
@@ -29,30 +32,27 @@ def markdown(site: Site) -> str:
         *_counts(site),
     ]
     for paper in site.papers:
-        lines += _paper(paper, site)
+        lines += _paper(paper)
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _counts(site: Site) -> list[str]:
-    rows = [[paper.slug, *counts(paper.claims, "published").values(), len(paper.claims)] for paper in site.papers]
+    rows = [[paper.slug, *counts(paper.claims, PUBLISHED).values(), len(paper.claims)] for paper in site.papers]
     return [*_table(["paper", *STATUSES, "all"], rows), ""]
 
 
-def _paper(paper: PaperView, site: Site) -> list[str]:
+def _paper(paper: PaperView) -> list[str]:
     lines = [f"## {paper.title}", ""]
-    for source in site.sources:
-        decided = [claim for claim in paper.claims if claim.status(source) != "not run"]
-        if site.has_machine:
-            lines += [f"### {SOURCE_LABELS[source]}", ""]
-        if decided:
-            header = ["claim", "verdict", "effect [95% interval]", "p (corrected)", "seeds", "scale"]
-            lines += [*_table(header, [_claim(claim, source) for claim in decided]), ""]
-        else:
-            lines += ["No claim has a verdict yet.", ""]
-    waiting = [claim for claim in paper.claims if all(claim.status(s) == "not run" for s in site.sources)]
+    decided = [claim for claim in paper.claims if claim.status(PUBLISHED) != "not run"]
+    if decided:
+        header = ["claim", "verdict", "effect [95% interval]", "p (corrected)", "seeds", "scale"]
+        lines += [*_table(header, [_claim(claim, PUBLISHED) for claim in decided]), ""]
+    else:
+        lines += ["No claim has a verdict yet.", ""]
+    waiting = [claim for claim in paper.claims if claim.status(PUBLISHED) == "not run"]
     if waiting:
         lines += [f"<details><summary>{len(waiting)} claims not run</summary>", ""]
-        rows = [[f"[{c.id.split('/', 1)[1]}]({c.href})", c.tier, c.reason("published")] for c in waiting]
+        rows = [[f"[{c.id.split('/', 1)[1]}]({c.href})", c.tier, c.reason(PUBLISHED)] for c in waiting]
         lines += [*_table(["claim", "tier", "reason"], rows), "", "</details>", ""]
     return lines
 

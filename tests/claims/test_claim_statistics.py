@@ -19,9 +19,7 @@ def test_sign_flip_counts_patterns_exactly() -> None:
 
 def test_sign_flip_agrees_with_scipy() -> None:
     d = np.random.default_rng(0).normal(0.4, 1, size=9)
-    other = stats.permutation_test(
-        (d,), np.mean, permutation_type="samples", alternative="greater", n_resamples=np.inf
-    )
+    other = stats.permutation_test((d,), np.mean, permutation_type="samples", alternative="greater", n_resamples=np.inf)
     assert statistics.sign_flip_p(d) == pytest.approx(other.pvalue)
 
 

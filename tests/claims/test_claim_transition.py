@@ -17,9 +17,7 @@ def logistic(rho: np.ndarray, critical: float = 0.9, scale: float = 0.01, height
 
 def noisy(curve: np.ndarray, seeds: int = 5, spread: float = 0.03, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    return curve * (1 + spread * rng.normal(size=(seeds, len(curve)))) + 0.01 * rng.random(
-        (seeds, len(curve))
-    )
+    return curve * (1 + spread * rng.normal(size=(seeds, len(curve)))) + 0.01 * rng.random((seeds, len(curve)))
 
 
 def test_logistic_curve_gives_back_its_critical_rho() -> None:
@@ -96,9 +94,7 @@ def test_bic_of_line_against_logistic_by_polynomial_fit() -> None:
     def model(x: np.ndarray, height: float, r: float, b: float) -> np.ndarray:
         return height / (1 + np.exp((x - r) / b))
 
-    fitted, _ = curve_fit(
-        model, GRID, y, p0=(2.0, 1.0, 0.2), maxfev=20000, bounds=([0, 0.55, 3e-4], [99, 1.15, 0.3])
-    )
+    fitted, _ = curve_fit(model, GRID, y, p0=(2.0, 1.0, 0.2), maxfev=20000, bounds=([0, 0.55, 3e-4], [99, 1.15, 0.3]))
     expected = 12 * np.log(residual / np.sum((y - model(GRID, *fitted)) ** 2)) - np.log(12)
     assert logistic_gain(GRID, y) == pytest.approx(expected, abs=0.3)
 
@@ -123,9 +119,7 @@ def test_bad_input_is_named(rho: np.ndarray, curves: np.ndarray, message: str) -
 
 
 def compare(first: np.ndarray, second: np.ndarray) -> dict[str, object]:
-    return same_critical_rho(
-        FINE, phase_transition(FINE, first), phase_transition(FINE, second, random_state=1)
-    )
+    return same_critical_rho(FINE, phase_transition(FINE, first), phase_transition(FINE, second, random_state=1))
 
 
 def test_identical_curves_agree() -> None:

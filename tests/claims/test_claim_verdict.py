@@ -93,9 +93,7 @@ def test_static_claims_need_no_seeds(make_claim: MakeClaim, make_rows: MakeRows)
     assert verdict.tests[0].p is None
     value = {"word": "value_within", "metric": "score", "target": 2.0, "tolerance": 0.1}
     assert decide(make_claim(value, tier="static"), make_rows([2.05]), scale="laptop").status == "supported"
-    assert (
-        decide(make_claim(value, tier="scaled"), make_rows([2.05]), scale="laptop").status == "inconclusive"
-    )
+    assert decide(make_claim(value, tier="scaled"), make_rows([2.05]), scale="laptop").status == "inconclusive"
 
 
 def test_rows_of_another_claim_are_not_used(make_claim: MakeClaim, make_rows: MakeRows) -> None:

@@ -74,9 +74,7 @@ def test_identity(make_rows: Make) -> None:
     assert run(IDENTITY, make_rows([0.0, -1.0]), exact=True).status == "contradicted"
     assert run(IDENTITY, make_rows([0.0, float("nan")]), exact=True).status == "error"
     assert run(IDENTITY, make_rows([0.0, None]), exact=True).status == "error"
-    assert (
-        run(IDENTITY | {"where": {"claim": "x"}}, make_rows([0.0], claim="y"), exact=True).status == "not run"
-    )
+    assert run(IDENTITY | {"where": {"claim": "x"}}, make_rows([0.0], claim="y"), exact=True).status == "not run"
 
 
 # --- value_within -------------------------------------------------------------------------------------------
@@ -177,10 +175,7 @@ def test_ordering_missing_pieces(make_rows: Make) -> None:
     ambiguous = run(ORDERING, table + make_rows([1.0] * 5, rho=0.9, K=20))
     assert ambiguous.status == "error"
     assert "more than one row" in ambiguous.sentence
-    assert (
-        run(ORDERING, make_rows([1.0] * 5, rho=0.9) + make_rows([1.0], first_seed=5, rho=1.0)).status
-        == "error"
-    )
+    assert run(ORDERING, make_rows([1.0] * 5, rho=0.9) + make_rows([1.0], first_seed=5, rho=1.0)).status == "error"
 
 
 @pytest.mark.parametrize("seeds", [5, 8])
@@ -190,9 +185,7 @@ def test_ordering_false_alarms_and_power(make_rows: Make, seeds: int) -> None:
     null = [run(ORDERING, both(make_rows, *rng.normal(size=(2, seeds)))).status for _ in range(1000)]
     assert null.count("supported") / 1000 <= ceiling(1000)
     assert null.count("contradicted") / 1000 <= ceiling(1000)
-    strong = [
-        run(ORDERING, both(make_rows, 3 + rng.normal(size=seeds), rng.normal(size=seeds))) for _ in range(100)
-    ]
+    strong = [run(ORDERING, both(make_rows, 3 + rng.normal(size=seeds), rng.normal(size=seeds))) for _ in range(100)]
     assert sum(r.status == "supported" for r in strong) >= 85
     assert not any(r.status == "contradicted" for r in strong)
 
@@ -364,9 +357,7 @@ def test_same_transition(make_curves: Make) -> None:
     assert few.status == "inconclusive"
     scattered = np.stack([logistic(c) for c in (0.75, 0.79, 0.84, 0.9, 0.94)])
     assert run(SAME, two_sets(make_curves, scattered, scattered)).status == "inconclusive"
-    other_grid = make_curves(GRID, digits, dataset="digits") + make_curves(
-        GRID - 0.01, digits, dataset="patches"
-    )
+    other_grid = make_curves(GRID, digits, dataset="digits") + make_curves(GRID - 0.01, digits, dataset="patches")
     assert run(SAME, other_grid).status == "error"
     assert run(SAME, make_curves(GRID, digits, dataset="digits")).status == "not run"
 
@@ -375,9 +366,7 @@ def test_same_transition_error_rates(make_curves: Make) -> None:
     rng = np.random.default_rng(61)
 
     def curves(centre: float) -> np.ndarray:
-        return np.concatenate(
-            [noisy(logistic(centre + 0.004 * rng.normal()), rng, seeds=1) for _ in range(5)]
-        )
+        return np.concatenate([noisy(logistic(centre + 0.004 * rng.normal()), rng, seeds=1) for _ in range(5)])
 
     equal = [run(SAME, two_sets(make_curves, curves(0.92), curves(0.92))).status for _ in range(20)]
     assert equal.count("contradicted") == 0

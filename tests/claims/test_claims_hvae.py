@@ -15,9 +15,7 @@ from claims.schema import Count, Identity, Paper, ValueWithin
 
 GRID = np.array([0.7, 0.75, 0.8, 0.85, 0.88, 0.9, 0.92, 0.94, 0.96, 0.975, 0.99, 1.0])
 EQUATIONS = (
-    {f"hvae/A{i}" for i in range(1, 26)}
-    | {f"hvae/B{i}" for i in range(1, 23)}
-    | {f"hvae/C{i}" for i in range(1, 22)}
+    {f"hvae/A{i}" for i in range(1, 26)} | {f"hvae/B{i}" for i in range(1, 23)} | {f"hvae/C{i}" for i in range(1, 22)}
 )
 
 
@@ -128,9 +126,7 @@ def phase_rows(
     rows: list[dict[str, Any]] = []
     for dataset, place in (("digits", critical), ("patches", patches)):
         for rho in GRID:
-            rows += make_rows(
-                top_kl(rho, place), "top_kl", dataset=dataset, K=5, rho=float(rho), width=8, depth=3
-            )
+            rows += make_rows(top_kl(rho, place), "top_kl", dataset=dataset, K=5, rho=float(rho), width=8, depth=3)
     for samples, level in ((1, 0.01), (2, 3.0), (10, 5.1), (20, 5.2)):
         rows += make_rows(
             level * (1 + 0.02 * rng.normal(size=seeds)),
@@ -184,9 +180,7 @@ def test_phase_transition_claims_are_contradicted_by_doctored_results(
     assert decide(by_name[PHASE[3]], collapsed, scale="laptop").status == "contradicted"
 
 
-def collapse_rows(
-    make_rows: Callable[..., list[dict[str, Any]]], levels: dict[float, float]
-) -> list[dict[str, Any]]:
+def collapse_rows(make_rows: Callable[..., list[dict[str, Any]]], levels: dict[float, float]) -> list[dict[str, Any]]:
     rng = np.random.default_rng(2)
     rows: list[dict[str, Any]] = []
     for rho, level in levels.items():

@@ -1,4 +1,4 @@
-"""Twin against reference: errors in units that mean the same for every equation, and messages that a stranger can act on.
+"""Twin against reference: errors in units that mean the same for every equation, and messages to act on.
 
 An error is measured in ulps of the *condition scale*: |wanted| plus the root-mean-square change of the reference when
 every input is perturbed by a random relative amount, per unit of perturbation. An error of 1 is as good as rounding
@@ -87,7 +87,8 @@ def gradient_discrepancy(
     places = _float_places(arguments)
     leaves = [_at(tensors, place).requires_grad_() for place in places]
     outputs = implementation.find(function)(**tensors)
-    outputs = [o for o in (outputs if isinstance(outputs, tuple) else (outputs,)) if o.is_floating_point()]
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    outputs = [o for o in outputs if isinstance(o, torch.Tensor) and o.is_floating_point()]
     if not leaves or not outputs or not any(o.requires_grad for o in outputs):
         return None
     rng = np.random.default_rng(len(function))
@@ -103,11 +104,11 @@ def gradient_discrepancy(
         found = _directional(reference, arguments, place, direction, cotangents)
         if found is None:
             continue
-        wanted, uncertainty = found
+        wanted, uncertainty, bend = found
         # The differences carry the rounding of the values that they subtract, divided by their step.
         reach = _moved(arguments, place, 2 * FINE * direction)
         uncertainty += (2.0**-50 * max(size, _weighted_scale(reference, reach, cotangents)) + 2.0**-100) / FINE
-        scale = size + abs(wanted)
+        scale = size + abs(wanted) + bend
         own = np.zeros_like(direction) if gradient is None else to_numpy(gradient)
         got = float(np.sum(own * direction))
         scale += float(np.sum(np.abs(own * direction)))
@@ -131,7 +132,12 @@ def allowed(function: str, kind: str, dtype: str, device: str) -> float:
 
 
 def message(
-    function: str, dtype: str, implementation: Implementation, arguments: dict[str, Any], found: Discrepancy, limit: float
+    function: str,
+    dtype: str,
+    implementation: Implementation,
+    arguments: dict[str, Any],
+    found: Discrepancy,
+    limit: float,
 ) -> str:
     """Say what failed, at which inputs, by how much, and how to run it again."""
     rows = registry.functions()[function]
@@ -175,8 +181,9 @@ def _moved(arguments: dict[str, Any], place: Place, step: np.ndarray) -> dict[st
 
 def _weighted_scale(reference: Callable[..., Any], arguments: dict[str, Any], cotangents: list[np.ndarray]) -> float:
     """Condition scale of the sum of the outputs, weighted as in the gradient test."""
-    values = [o for o in _outputs(reference(**arguments)) if o.dtype.kind == "f"]
+    values = _outputs(reference(**arguments))
     scales = _sensitivity(reference, arguments, values, "float64")
+    scales = [scale for scale, value in zip(scales, values, strict=True) if value.dtype.kind == "f"]
     return float(sum(np.sum(np.abs(c) * s) for c, s in zip(cotangents, scales, strict=True)))
 
 
@@ -248,8 +255,8 @@ def _directional(
     place: Place,
     direction: np.ndarray,
     cotangents: list[np.ndarray],
-) -> tuple[float, float] | None:
-    """Derivative of the weighted output along a direction, and the uncertainty of the differences.
+) -> tuple[float, float, float] | None:
+    """Derivative of the weighted output along a direction, the uncertainty of the differences, the second derivative.
 
     None where the point is at an edge of the domain, at a kink, or where the differences have not converged.
     """
@@ -272,7 +279,11 @@ def _directional(
     # The bend of a smooth function shrinks with the step, that of a kink stays.
     kink = fine_bend > 0.5 * coarse_bend and fine_bend > 1e-6 * abs(fine)
     uncertainty = 4 * abs(fine - coarse)
-    return None if kink or not np.isfinite(fine) or uncertainty > 1e-3 * abs(fine) + 1e-6 else (fine, uncertainty)
+    return (
+        None
+        if kink or not np.isfinite(fine) or uncertainty > 1e-3 * abs(fine) + 1e-6
+        else (fine, uncertainty, fine_bend / FINE)
+    )
 
 
 def _largest(got: np.ndarray, wanted: np.ndarray, scale: np.ndarray, dtype: str) -> Discrepancy:

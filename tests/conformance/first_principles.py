@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import mpmath
 import numpy as np
@@ -20,7 +21,7 @@ def gaussian_integral(f: Callable[[float], float], mean: float = 0.0, scale: flo
     def integrand(z: float) -> float:
         return float(f(z)) * math.exp(-0.5 * ((z - mean) / scale) ** 2) / (scale * math.sqrt(2 * math.pi))
 
-    pieces = zip(edges, edges[1:], strict=False)
+    pieces = pairwise(edges)
     return sum(integrate.quad(integrand, a, b, epsabs=1e-13, epsrel=1e-13, limit=200)[0] for a, b in pieces)
 
 
@@ -34,7 +35,7 @@ def assert_mean(samples: np.ndarray, expected: float, planted: float = 0.01) -> 
     """Assert that ``samples`` have mean ``expected``, and that the test has power.
 
     A z-test with two-sided false-alarm rate 1e-4 (samples come from a fixed seed, so it is drawn once). A planted
-    relative bias of 1 % must be caught with a probability of 99.8 %, else the test proves little and needs more samples.
+    relative bias of 1 % must be caught with a probability of 99.8 %, else the test proves little.
     """
     critical = stats.norm.isf(FALSE_ALARM / 2)
     error = samples.std(ddof=1) / math.sqrt(samples.size)

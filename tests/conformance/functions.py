@@ -1,4 +1,4 @@
-"""Functions of a Gaussian variable that run on NumPy arrays and on tensors, some with their Hermite data in closed form."""
+"""Functions of a Gaussian variable on NumPy arrays and on tensors, some with their Hermite data in closed form."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def library(x: Any) -> Any:
 
 def like(values: Any, x: Any) -> Any:
     """Constants as an array or tensor of the kind of ``x``."""
-    return torch.as_tensor(values, dtype=x.dtype, device=x.device) if isinstance(x, torch.Tensor) else np.asarray(values)
+    return (
+        torch.as_tensor(values, dtype=x.dtype, device=x.device) if isinstance(x, torch.Tensor) else np.asarray(values)
+    )
 
 
 @dataclass(frozen=True)

@@ -11,30 +11,31 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 DEFAULT = "vaes.ops"
 DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
-class MissingFunction(LookupError):
-    """The implementation under test has no function of this name."""
+class MissingFunction(pytest.skip.Exception):
+    """The implementation under test has no function of this name: the test is skipped, by name."""
 
 
 class Implementation:
     """Functions found by the reference's names, called with NumPy arguments on a device and in a dtype.
 
-    ``gaussian.kl`` is looked up as ``gaussian.kl`` (a package like ``vaes.ops``), as ``gaussian_kl``, and as ``kl`` when
-    the file is called ``gaussian.py``. In a file of faulty functions, ``path.py::kl__half_missing`` picks one fault and
-    ``path.py`` alone the first fault of each function.
+    ``gaussian.kl`` is looked up as ``gaussian.kl`` (a package like ``vaes.ops``), as ``gaussian_kl``, and as ``kl``
+    when the file is called ``gaussian.py``. In a file of faulty functions, ``path.py::kl__half_missing``
+    picks one fault and ``path.py`` alone the first fault of each function.
     """
 
     def __init__(self, source: str = DEFAULT, device: str = "cpu") -> None:
         self.source, self.device = source, device
-        location, _, self.only = source.partition("::")
-        self.module = _load(location)
-        self.topic = Path(location).stem if location.endswith(".py") else ""
-        self.missing: set[str] = set()
+        self.location, _, self.only = source.partition("::")
+        self.module = _load(self.location)
+        self.topic = Path(self.location).stem if self.location.endswith(".py") else ""
+        self.called: set[str] = set()
 
     def find(self, function: str) -> Callable[..., Any]:
         """Return the function ``"topic.name"`` of the implementation; raise ``MissingFunction`` if it has none."""
@@ -48,11 +49,11 @@ class Implementation:
         for holder, attribute in candidates:
             if callable(found := getattr(holder, attribute, None)):
                 return found
-        self.missing.add(function)
         raise MissingFunction(f"{self.source} has no {function}")
 
     def call(self, function: str, dtype: str = "float64", **arguments: Any) -> Any:
         """Call a function with NumPy arguments as tensors; return float64 arrays (or a tuple of them)."""
+        self.called.add(function)
         return to_numpy(self.find(function)(**self.tensors(arguments, dtype)))
 
     def tensors(self, arguments: dict[str, Any], dtype: str) -> dict[str, Any]:
@@ -66,7 +67,9 @@ class Implementation:
         return [self._tensor(item, dtype) for item in value] if isinstance(value, list) else value
 
     def _submodule(self, topic: str) -> Any:
-        if (held := getattr(self.module, topic, None)) is not None:
+        held = getattr(self.module, topic, None)
+        # What a file imports is not what it implements.
+        if held is not None and not (isinstance(held, ModuleType) and self.location.endswith(".py")):
             return held
         if not hasattr(self.module, "__path__"):
             return None
@@ -96,7 +99,9 @@ def _load(location: str) -> ModuleType:
         try:
             return importlib.import_module(location)
         except ModuleNotFoundError as error:
-            raise ValueError(f"implementation must be an importable module or a .py file, got {location!r}: {error}") from None
+            raise ValueError(
+                f"implementation must be an importable module or a .py file, got {location!r}: {error}"
+            ) from None
     path = Path(location)
     if not path.is_file():
         raise ValueError(f"implementation must be an existing file, got {location!r}")

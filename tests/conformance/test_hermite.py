@@ -24,7 +24,9 @@ def test_basis_matches_scipy() -> None:
     z = np.linspace(-6, 6, 41)
     got = hermite.basis(z, 20)
     for n, row in enumerate(got):
-        np.testing.assert_allclose(row, special.eval_hermitenorm(n, z) / math.sqrt(math.factorial(n)), rtol=1e-11, atol=1e-11)
+        np.testing.assert_allclose(
+            row, special.eval_hermitenorm(n, z) / math.sqrt(math.factorial(n)), rtol=1e-11, atol=1e-11
+        )
     np.testing.assert_allclose(got[2], (z**2 - 1) / math.sqrt(2), atol=1e-14)
 
 
@@ -145,7 +147,7 @@ def test_coefficients_match_closed_forms(f) -> None:
 
 @pytest.mark.parametrize("f", KINKED, ids=lambda f: type(f).__name__)
 def test_coefficients_of_kinked_functions_by_split_quadrature(f) -> None:
-    """A rule converges only like 1/nodes at a kink: the closed form is checked by split quadrature, the rule loosely."""
+    """A rule converges only like 1/nodes at a kink: split quadrature checks the closed form, the rule is loose."""
     for k in range(8):
         split = gaussian_integral(lambda z, k=k: float(f(np.array([z]))) * hermite.basis(z, 8)[k], kinks=(0.0,))
         assert f.coefficient(k) == pytest.approx(split, abs=1e-10)

@@ -12,8 +12,18 @@ from hypothesis import strategies as st
 
 from reference import hermite
 from reference import ornstein_uhlenbeck as ou
-from tests.conformance.first_principles import SAMPLES, assert_mean, at_50_digits
-from tests.conformance.functions import SMOOTH, Exponential, NormalCdf, Polynomial, Sign, Square, TanhNetwork, worked_tanh
+from tests.conformance.first_principles import SAMPLES, assert_mean, at_50_digits, gaussian_integral
+from tests.conformance.functions import (
+    KINKED,
+    SMOOTH,
+    Exponential,
+    NormalCdf,
+    Polynomial,
+    Sign,
+    Square,
+    TanhNetwork,
+    worked_tanh,
+)
 from tests.conformance.inputs import ornstein_uhlenbeck as inputs
 
 RHOS = (0.0, 0.1, 0.5, 0.9, 0.99, 1.0)
@@ -49,7 +59,9 @@ def test_correlated_noise_at_50_digits(rho: float) -> None:
 
 @given(inputs.correlated_noise())
 def test_correlated_noise_at_the_ends(implementation, case) -> None:
-    one, zero = (implementation.call("ornstein_uhlenbeck.correlated_noise", **{**case, "rho": np.asarray(r)}) for r in (1.0, 0.0))
+    one, zero = (
+        implementation.call("ornstein_uhlenbeck.correlated_noise", **{**case, "rho": np.asarray(r)}) for r in (1.0, 0.0)
+    )
     np.testing.assert_array_equal(one, case["noise"])
     np.testing.assert_array_equal(zero, case["fresh"])
 
@@ -59,7 +71,12 @@ def test_correlated_sample_has_two_forms(case) -> None:
     mean, scale, noise, fresh = (case[n].ravel() for n in ("mean", "scale", "noise", "fresh"))
     for got, m, s, e, w in zip(ou.correlated_sample(**case).ravel(), mean, scale, noise, fresh, strict=True):
         wanted = at_50_digits(
-            lambda m, s, e, w, r: r * (m + s * e) + (1 - r) * m + s * mpmath.sqrt(1 - r * r) * w, m, s, e, w, case["rho"]
+            lambda m, s, e, w, r: r * (m + s * e) + (1 - r) * m + s * mpmath.sqrt(1 - r * r) * w,
+            m,
+            s,
+            e,
+            w,
+            case["rho"],
         )
         assert got == pytest.approx(wanted, rel=1e-14, abs=1e-14 * (abs(m) + s * (abs(e) + abs(w))))
 
@@ -169,7 +186,9 @@ def test_smoothing_interpolates() -> None:
     z = POINTS[60:140]
     np.testing.assert_allclose(ou.operator(f, z, 1.0, 10), f(z), atol=1e-12)
     np.testing.assert_allclose(ou.operator(f, z, 0.0, 10), mean, atol=1e-12)
-    distance = [norm(ou.operator(worked_tanh, POINTS, rho, 80) - worked_tanh(POINTS), 2) for rho in (0.5, 0.9, 1 - 1e-6)]
+    distance = [
+        norm(ou.operator(worked_tanh, POINTS, rho, 80) - worked_tanh(POINTS), 2) for rho in (0.5, 0.9, 1 - 1e-6)
+    ]
     assert distance[0] > distance[1] > distance[2]
     assert distance[2] < 1e-3
     # Mean square, not pointwise: at its jump the smoothed step stays at the mean of both sides.
@@ -402,14 +421,11 @@ def test_mehler_kernel_is_symmetric_and_positive(implementation, case) -> None:
     assert (one > 0).all()
 
 
-def test_closed_form_of_rectifier_and_step() -> None:
+@pytest.mark.parametrize("f", KINKED, ids=lambda f: type(f).__name__)
+@pytest.mark.parametrize(("rho", "z"), [(0.5, 0.7), (0.9, -0.3)])
+def test_closed_forms_of_kinked_functions(f, rho: float, z: float) -> None:
     """The kinked rows of the table of closed forms, against split quadrature of the definition."""
-    from tests.conformance.first_principles import gaussian_integral
-    from tests.conformance.functions import KINKED
-
-    for f in KINKED:
-        for rho, z in ((0.5, 0.7), (0.9, -0.3)):
-            spread = math.sqrt(1 - rho**2)
-            kink = -rho * z / spread
-            wanted = gaussian_integral(lambda w: float(f(np.array([rho * z + spread * w]))), kinks=(kink,))
-            assert float(f.smoothed(np.array(z), rho)) == pytest.approx(wanted, abs=1e-9)
+    spread = math.sqrt(1 - rho**2)
+    kink = -rho * z / spread
+    wanted = gaussian_integral(lambda w: float(f(np.array([rho * z + spread * w]))), kinks=(kink,))
+    assert float(f.smoothed(np.array(z), rho)) == pytest.approx(wanted, abs=1e-9)

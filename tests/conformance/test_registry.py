@@ -29,12 +29,12 @@ def public_functions(package: str, topic: str) -> set[str]:
     return {f"{topic}.{n}" for n, f in found if f.__module__ == module.__name__ and not n.startswith("_")}
 
 
-def tests_of(topic: str) -> dict[str, ast.FunctionDef]:
+def oracle_tests_of(topic: str) -> dict[str, ast.FunctionDef]:
     tree = ast.parse((HERE / f"test_{topic}.py").read_text(encoding="utf-8"))
     return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
-ALL_TESTS = {name: node for topic in TOPICS for name, node in tests_of(topic).items()}
+ALL_TESTS = {name: node for topic in TOPICS for name, node in oracle_tests_of(topic).items()}
 
 
 @pytest.mark.parametrize("topic", TOPICS)
@@ -58,10 +58,18 @@ def test_row_has_two_oracles_that_exist(row: registry.Equation) -> None:
     for oracle in row.oracles:
         assert oracle.test in ALL_TESTS, f"{row.id}: no test {oracle.test} in tests/conformance"
     name = row.function.split(".")[1]
-    topic_tests = tests_of(row.topic)
-    uses = [o.test for o in row.oracles if o.test not in topic_tests or re.search(rf"\b{name}\b", ast.dump(topic_tests[o.test]))]
+    topic_tests = oracle_tests_of(row.topic)
+    uses = [
+        o.test
+        for o in row.oracles
+        if o.test not in topic_tests or re.search(rf"\b{name}\b", ast.dump(topic_tests[o.test]))
+    ]
     helpers = {n for n, node in topic_tests.items() if re.search(rf"\b{name}\b", ast.dump(node))}
-    indirect = [o.test for o in row.oracles if o.test in topic_tests and any(h in ast.dump(topic_tests[o.test]) for h in helpers)]
+    indirect = [
+        o.test
+        for o in row.oracles
+        if o.test in topic_tests and any(h in ast.dump(topic_tests[o.test]) for h in helpers)
+    ]
     assert len({*uses, *indirect}) >= 2, f"{row.id}: its oracles must use {row.function}"
 
 

@@ -141,7 +141,9 @@ def test_bias_order_of_the_worked_example(rho: float, wanted: float) -> None:
     found = hermite.coefficients(worked_tanh, indices, 200)
     lost = float(ou.variance_lost(found, indices, rho)) / (1 - rho**2)
     assert lost == pytest.approx(wanted, abs=2e-4)
-    lower, upper = (float(b) * 2 * SCALE_P**2 / (1 - rho**2) for b in smoothing.bias_bounds(found, indices, SCALE_P, rho))
+    lower, upper = (
+        float(b) * 2 * SCALE_P**2 / (1 - rho**2) for b in smoothing.bias_bounds(found, indices, SCALE_P, rho)
+    )
     assert (lower, upper) == pytest.approx((0.6268, 1.0132), abs=1e-4)
     assert lower < lost < upper
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from reference import registry
@@ -19,23 +19,29 @@ GRADIENTS = [(function, dtype) for function, dtype in CASES if dtype != "bfloat1
 PER_DTYPE = {"float64": 1.0, "float32": 1.0, "bfloat16": 0.5}
 
 
+PHASES = tuple(phase for phase in Phase if phase is not Phase.explain)
+
+
 def run(function: str, dtype: str, implementation: Implementation, compare, kind: str) -> None:
     """Draw inputs and compare; fail with the smallest counterexample as a message."""
     implementation.find(function)
     limit = allowed(function, kind, dtype, implementation.device)
     examples = max(1, int(settings.default.max_examples * PER_DTYPE[dtype]))
 
-    @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, phases=PHASES, suppress_health_check=list(HealthCheck))
     @given(arguments=inputs.strategy(function))
     def check(arguments) -> None:
         found = compare(function, arguments, dtype, implementation)
         if found is not None and not found.ulps <= limit:
             raise AssertionError(message(function, dtype, implementation, arguments, found, limit))
 
+    failure = ""
     try:
         check()
     except AssertionError as error:
-        pytest.fail(str(error), pytrace=False)
+        failure = str(error)
+    if failure:
+        pytest.fail(failure, pytrace=False)
 
 
 @pytest.mark.parametrize(("function", "dtype"), CASES, ids=[f"{f}-{d}" for f, d in CASES])

@@ -18,7 +18,7 @@ def between_variance__noise_counted(posterior_means):
     return posterior_means.mean(0).var(0)
 
 
-@killed_by("test_between_variance_ignores_the_order")
+@killed_by("test_value")
 def between_variance__one_sample(posterior_means):
     return posterior_means[0].var(0)
 

@@ -29,7 +29,7 @@ def dask_client():
     distributed = pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
     with (
         distributed.LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None, protocol="inproc"
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0", protocol="inproc"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):

@@ -40,18 +40,14 @@ def test_what_is_no_duration_is_named(text):
 
 
 def test_costs_are_those_of_the_configuration_else_of_the_reproduction():
-    costs = Costs(
-        [record("p/a", 10, x=1), record("p/a", 20, x=1), record("p/a", 90, x=2), record("p/a", 1, "failed")]
-    )
+    costs = Costs([record("p/a", 10, x=1), record("p/a", 20, x=1), record("p/a", 90, x=2), record("p/a", 1, "failed")])
     assert costs.expected(task("p/a", x=1)) == 15
     assert costs.expected(task("p/a", x=3)) == 40
     assert costs.expected(task("p/b")) is None
 
 
 def test_static_first_then_cheap_per_claim_then_unknown_then_what_does_not_fit():
-    costs = Costs(
-        [record("p/cheap", 10), record("p/many", 30), record("p/static", 50), record("p/huge", 1000)]
-    )
+    costs = Costs([record("p/cheap", 10), record("p/many", 30), record("p/static", 50), record("p/huge", 1000)])
     names = ["p/unknown", "p/huge", "p/many", "p/cheap", "p/static"]
     ordered = order(
         [task(name, seed) for name in names for seed in (1000, 1001)],

@@ -60,8 +60,6 @@ def test_a_unit_in_progress_counts_as_a_part():
     assert display.seconds_left() == pytest.approx(30.0, rel=0.01)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(5.4, "5 s"), (120, "2 min"), (9000, "2.5 h"), (float("nan"), "?")]
-)
+@pytest.mark.parametrize(("seconds", "text"), [(5.4, "5 s"), (120, "2 min"), (9000, "2.5 h"), (float("nan"), "?")])
 def test_durations_for_people(seconds, text):
     assert progress.clock(seconds) == text

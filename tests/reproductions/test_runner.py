@@ -166,9 +166,7 @@ def test_settings_out_of_range_are_named(toys, store, settings, message):
         plan(toys.values(), Settings(**{"scale": "laptop", **settings}), DataInfo(), store)
 
 
-def test_publish_copies_finished_units_and_drops_older_code(
-    run_toy, processes, toys, store, tmp_path, monkeypatch
-):
+def test_publish_copies_finished_units_and_drops_older_code(run_toy, processes, toys, store, tmp_path, monkeypatch):
     monkeypatch.setenv("TOY_TROUBLE", "raise,fine")
     run_toy("toy/trouble", processes)
     published = Store(tmp_path / "published")

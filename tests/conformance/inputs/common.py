@@ -20,7 +20,9 @@ def shapes() -> SearchStrategy[tuple[int, ...]]:
 
 def real_numbers(bound: float = 30.0) -> SearchStrategy[float]:
     """Reals of moderate size; zero, ones and the bound come often."""
-    return st.one_of(st.sampled_from([0.0, 1.0, -1.0, 1e-3, float(bound), -float(bound)]), st.floats(-bound, bound).map(_normal))
+    return st.one_of(
+        st.sampled_from([0.0, 1.0, -1.0, 1e-3, float(bound), -float(bound)]), st.floats(-bound, bound).map(_normal)
+    )
 
 
 def scale_numbers(low: float = 1e-4, high: float = 1e4) -> SearchStrategy[float]:

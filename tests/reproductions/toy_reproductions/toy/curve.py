@@ -25,8 +25,7 @@ def run(config, seed, context):
         time.sleep(float(os.environ.get("TOY_DELAY", "0")) / 3)
         context.progress(step + 1, 3, height=float(step))
     return [
-        {"arm": {"strength": arm}, "metrics": {"height": config["slope"] * arm + 0.01 * noise.random()}}
-        for arm in ARMS
+        {"arm": {"strength": arm}, "metrics": {"height": config["slope"] * arm + 0.01 * noise.random()}} for arm in ARMS
     ]
 
 

@@ -1,27 +1,25 @@
-"""Options of the conformance suite: which implementation, on which device, and how hard to look."""
+"""Options of the test suite: which implementation the conformance tests judge, on which device, how hard to look."""
 
 from __future__ import annotations
-
-from collections import Counter
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
-from tests.conformance.implementation import DEFAULT, Implementation, MissingFunction
+from reference import registry
+from tests.conformance.implementation import DEFAULT, Implementation
 
 COMMON = {
     "deadline": None,
     "print_blob": False,
     "report_multiple_bugs": False,
+    "phases": [phase for phase in Phase if phase is not Phase.explain],
     "suppress_health_check": [HealthCheck.too_slow],
 }
 settings.register_profile("ci", max_examples=30, derandomize=True, database=None, **COMMON)
 settings.register_profile("thorough", max_examples=2000, **COMMON)
 settings.load_profile("ci")
-
-SKIPPED: Counter[str] = Counter()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,17 +57,34 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(20200101)
 
 
-@pytest.hookimpl(hookwrapper=True)
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
-    """A function that the implementation lacks is skipped by name, not failed."""
-    if call.excinfo is not None and call.excinfo.errisinstance(MissingFunction):
-        message = str(call.excinfo.value)
-        call.excinfo = pytest.ExceptionInfo.from_exception(pytest.skip.Exception(message, _use_item_location=True))
-    yield
+    """Say of a broken property which equations it is about and how to run it again."""
+    report = yield
+    under_test = getattr(item, "funcargs", {}).get("implementation")
+    if isinstance(under_test, Implementation):
+        if report.failed and under_test.called:
+            report.sections.append(("the property and its equations", _explanation(item, under_test)))
+        under_test.called.clear()
+    return report
+
+
+def _explanation(item: pytest.Item, under_test: Implementation) -> str:
+    table = registry.functions()
+    lines = [
+        f"{function}: {', '.join(f'{row.id} ({row.name})' for row in table[function])}"
+        for function in sorted(under_test.called & set(table))
+    ]
+    rerun = f"pytest '{item.nodeid}' --implementation={under_test.source} --device={under_test.device}"
+    return "\n".join([*lines, f"rerun: {rerun}"])
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
-    lacking = {str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", []) if " has no " in str(report.longrepr)}
+    lacking = {
+        str(report.longrepr[2])
+        for report in terminalreporter.stats.get("skipped", [])
+        if " has no " in str(report.longrepr)
+    }
     if lacking:
         names = sorted(text.rsplit(" has no ", 1)[1] for text in lacking)
         terminalreporter.write_line(f"{len(names)} functions are not in the implementation: {', '.join(names)}")
