@@ -54,7 +54,9 @@ def _one_unit(
     rng: Generator, posterior: float, prior: float, beta: float, nodes: Array, weights: Array
 ) -> tuple[float, float, float, float]:
     """Joint bound, marginal bound, log evidence and the gap formula for one unit and one pixel."""
-    likelihood = _log_likelihood(nodes[:, None], rng.integers(0, 2, 1), 3 * rng.standard_normal((1, 1)), rng.normal(size=1))
+    likelihood = _log_likelihood(
+        nodes[:, None], rng.integers(0, 2, 1), 3 * rng.standard_normal((1, 1)), rng.normal(size=1)
+    )
     by_q, ratio = weights * _density(nodes, posterior, beta), _ratio(nodes, beta)[None, :, None]
     shape = (len(nodes), 1)
     q, p = np.full(shape, posterior), np.full(shape, prior)
@@ -316,7 +318,9 @@ def _given_bit(uniform: Array, bits: Array, beta: float) -> Array:
     return np.where(bits > 0, 1 - zeta, zeta)
 
 
-def _exact_evidence(beta: float | None, machine: tuple[Array, ...], pixels: Array, decoder: tuple[Array, Array]) -> float:
+def _exact_evidence(
+    beta: float | None, machine: tuple[Array, ...], pixels: Array, decoder: tuple[Array, Array]
+) -> float:
     """p(x) by enumeration of the bits and, unless they are seen themselves, quadrature over the smoothed latents."""
     log_z, total = float(boltzmann.log_partition(*machine)), 0.0
     # Uniform variables of the two latents: any sharpness is smooth in them.

@@ -429,5 +429,3 @@ def spike_dead_zone(rng: Generator) -> Metrics:
         not_positive += int(np.sum(~(zeta > 0)[above])) + int(np.sum(~(slope > 0)[above]))
         flat += int(np.sum(~(relaxations.inverse_cdf_curve(q, 0.25, "overlap_exp", beta)[1] > 0)))
     return {"not_zero_below": not_zero, "not_positive_above": not_positive, "overlapping_not_positive": flat}
-
-

@@ -203,5 +203,3 @@ def only_during_annealing(rng: Generator) -> Metrics:
             else:
                 below.append(found / wanted - 1)
     return {"loss_difference_at_one": largest(*at_one), "loss_difference_below_one": largest(*below)}
-
-

@@ -184,7 +184,11 @@ def coefficients_removed(rng: Generator) -> Metrics:
     plain = likelihoods.mixture_of_logistics(codes, logits, means, scales)
     zeros = likelihoods.mixture_of_logistics(codes, logits, means, scales, np.zeros((3, 4, 4, 4)))
     colours = np.array(list(itertools.product(range(6), repeat=3))).T[:, :, None]
-    logits, means, scales = rng.standard_normal((2, 1, 1)), rng.uniform(-1, 1, (3, 2, 1, 1)), np.full((3, 2, 1, 1), -1.5)
+    logits, means, scales = (
+        rng.standard_normal((2, 1, 1)),
+        rng.uniform(-1, 1, (3, 2, 1, 1)),
+        np.full((3, 2, 1, 1), -1.5),
+    )
     wide = [np.broadcast_to(part, (*part.shape[:-2], 216, 1)) for part in (logits, means, scales)]
     joint = np.exp(likelihoods.mixture_of_logistics(colours, *wide, levels=6))[:, 0].reshape(6, 6, 6)
     product = np.einsum("a,b,c->abc", joint.sum((1, 2)), joint.sum((0, 2)), joint.sum((0, 1)))

@@ -431,9 +431,7 @@ def sum_not_mean(rng: Generator) -> Metrics:
             return twin.shared_sigma_objective(error, kl, error.new_tensor(log_sigma), dims)
 
         factor = weight * batch / kl_divisor
-        worst.append(
-            _relative(_gradients(reduced, parameters), [factor * g for g in _gradients(constant, parameters)])
-        )
+        worst.append(_relative(_gradients(reduced, parameters), [factor * g for g in _gradients(constant, parameters)]))
     public = calibration.equivalent_variance(2352, 128, 1.0, True, True, False)
     return {"gradient_difference": max(worst), "public_variance": float(public)}
 
