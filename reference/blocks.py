@@ -7,6 +7,7 @@ A layer is a list ``[weight, bias]``, a bottleneck cell a list of four layers on
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +16,7 @@ from scipy.special import expit, ndtr
 from reference.checks import Array, finite, integer, positive
 from reference.convolution import convolve, pool, squeeze_excite, transposed
 
-Layer = Sequence[ArrayLike]
+Layer = Sequence[Any]
 ACTIVATIONS = {"silu": lambda x: x * expit(x), "gelu": lambda x: x * ndtr(x)}
 
 
@@ -308,16 +309,17 @@ def residual_block(x: ArrayLike, layers: Layer, skip: Layer, excite: Layer, resi
         h = convolve(_elu(x), first, bias, stride, 1, 1)
     y = convolve(_elu(h), second, second_bias, 1, 1, 1)
     if len(excite):
-        y = squeeze_excite(y, *excite, activation="elu")
+        y = squeeze_excite(y, *cast("tuple[Any, Any, Any, Any]", excite), activation="elu")
     if len(skip):
-        x = _cropped(transposed(x, *skip, 2, 0), crop) if resize == "up" else convolve(x, *skip, stride, 0, 0)
+        pair = cast("tuple[Any, Any]", skip)
+        x = _cropped(transposed(x, *pair, 2, 0), crop) if resize == "up" else convolve(x, *pair, stride, 0, 0)
     if x.shape != y.shape:
         raise ValueError(f"skip must give {y.shape}, got {x.shape}")
     return x + y
 
 
 def stochastic_skip(
-    features: ArrayLike, latents: Sequence[ArrayLike], weights: Sequence[ArrayLike], bias: ArrayLike
+    features: ArrayLike, latents: Sequence[ArrayLike], weights: Sequence[Any], bias: ArrayLike
 ) -> Array:
     r"""First feature map of a generative network, given all latents above the next one as well.
 

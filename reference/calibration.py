@@ -457,7 +457,7 @@ def batch_optimal_sigma_loss(squared_error: ArrayLike, kl: ArrayLike, dims: int,
     """
     squared_error, kl = non_negative("squared_error", squared_error), finite("kl", kl)
     broadcast(squared_error=squared_error, kl=kl)
-    dims, variance = integer("dims", dims, 1), np.mean(squared_error) / dims
+    dims, variance = integer("dims", dims, 1), squared_error.mean() / dims
     return _nll_at(variance, dims, floor) + np.mean(kl)
 
 
@@ -523,7 +523,7 @@ def per_image_gain(squared_error: ArrayLike, dims: int) -> Array:
     """
     errors = positive("squared_error", squared_error)
     # Relative to their mean first: the two logarithms agree in most digits.
-    return -0.5 * integer("dims", dims, 1) * np.mean(np.log(errors / np.mean(errors)))
+    return -0.5 * integer("dims", dims, 1) * np.log(errors / errors.mean()).mean()
 
 
 def soft_clip(value: ArrayLike, minimum: ArrayLike = -6.0) -> Array:
@@ -1035,7 +1035,7 @@ def rate_distortion(
     """
     total = shared_sigma_objective(squared_error, kl, log_sigma, dims)
     nll = shared_sigma_objective(squared_error, 0.0, log_sigma, dims)
-    return total, nll, np.mean(finite("kl", kl)), np.mean(squared_error) / dims
+    return total, nll, finite("kl", kl).mean(), np.asarray(squared_error).mean() / dims
 
 
 def convergence_step(log_sigma: ArrayLike, log_reference: ArrayLike, tolerance: float = 0.1) -> Array:

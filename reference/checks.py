@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -56,7 +58,7 @@ def integer(name: str, value: int, at_least: int) -> int:
     return int(value)
 
 
-def broadcast(**arrays: Array) -> tuple[int, ...]:
+def broadcast(**arrays: NDArray[Any]) -> tuple[int, ...]:
     """Return the common shape; raise with the names and shapes if there is none."""
     try:
         return np.broadcast_shapes(*(array.shape for array in arrays.values()))

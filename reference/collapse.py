@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize
@@ -174,7 +173,7 @@ def rate(kl: ArrayLike) -> Array:
 
     Source: sigma-VAE, Figures 5-6 (implied).
     """
-    return np.mean(_per_image("kl", kl))
+    return _per_image("kl", kl).mean()
 
 
 def is_collapsed(active: ArrayLike, kl: ArrayLike, kl_threshold: float = 0.1) -> NDArray[np.bool_]:
@@ -347,7 +346,7 @@ def generalisation_gap(validation: ArrayLike, training: ArrayLike) -> Array:
 
     Source: Efficient-VDVAE, Appendix C.4.
     """
-    return np.mean(_per_image("validation", validation)) - np.mean(_per_image("training", training))
+    return _per_image("validation", validation).mean() - _per_image("training", training).mean()
 
 
 def mutual_information(log_density: ArrayLike) -> Array:

@@ -94,7 +94,7 @@ def ssim(a: ArrayLike, b: ArrayLike, data_range: float = 255.0, padding: bool = 
     covariance = local_mean(a * b) - mean_a * mean_b
     c1, c2 = (0.01 * scale) ** 2, (0.03 * scale) ** 2
     luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
-    return np.mean(luminance * (2 * covariance + c2) / (variance_a + variance_b + c2))
+    return (luminance * (2 * covariance + c2) / (variance_a + variance_b + c2)).mean()
 
 
 def sharpness_ratio(samples: ArrayLike, data: ArrayLike) -> Array:
@@ -250,7 +250,7 @@ def chroma_error(images: ArrayLike, reconstructions: ArrayLike) -> Array:
     one, two = _images("images", images), _images("reconstructions", reconstructions)
     if one.shape != two.shape:
         raise ValueError(f"images, reconstructions must have one shape, got {one.shape}, {two.shape}")
-    return np.mean((colour_means(one) - colour_means(two))[:, 1:] ** 2)
+    return ((colour_means(one) - colour_means(two))[:, 1:] ** 2).mean()
 
 
 def linear_probe(latents: ArrayLike, targets: ArrayLike, test_latents: ArrayLike, test_targets: ArrayLike) -> Array:
@@ -374,7 +374,7 @@ def _sharpness(name: str, value: ArrayLike) -> Array:
     images = _images(name, value)
     if min(images.shape[2:]) < 2:
         raise ValueError(f"{name} must be at least 2 x 2, got shape {images.shape}")
-    return np.mean(np.diff(images, axis=2) ** 2) + np.mean(np.diff(images, axis=3) ** 2)
+    return (np.diff(images, axis=2) ** 2).mean() + (np.diff(images, axis=3) ** 2).mean()
 
 
 def _several(name: str, value: ArrayLike) -> Array:

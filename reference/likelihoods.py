@@ -8,8 +8,10 @@ unless given. Mixtures have images in the last axes: codes (..., C, H, W), logit
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_ndtr, log_softmax, logsumexp, softmax
 
 from reference.checks import Array, broadcast, finite, integer, positive, real, within
@@ -285,7 +287,7 @@ def mixture_of_logistics(
             f"got {codes.shape}, {logits.shape}, {means.shape}"
         )
     if coefficients is not None:
-        x = low + codes[..., None, :, :] * ((high - low) / (levels - 1))
+        x: NDArray[Any] = low + codes[..., None, :, :] * ((high - low) / (levels - 1))
         means = means + _from_earlier_channels(x, finite("coefficients", coefficients))
     scales = np.exp(np.maximum(log_scales, real("floor", floor)))
     masses = discretised_logistic(codes[..., None, :, :], means, scales, levels, low, high, half_bin)

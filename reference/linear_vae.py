@@ -77,7 +77,7 @@ def active_directions(eigenvalues: ArrayLike, variance: ArrayLike, latents: int)
     Source: derived; reference point for sigma-VAE, Figures 5-6.
     """
     descending, latents = _descending(eigenvalues, latents)
-    return np.sum(descending[:latents] > positive("variance", variance))
+    return (descending[:latents] > positive("variance", variance)).sum()
 
 
 def fixed_variance_optimum(eigenvalues: ArrayLike, variance: ArrayLike, latents: int) -> tuple[Array, Array]:
@@ -145,7 +145,7 @@ def fitted_optimum(eigenvalues: ArrayLike, latents: int) -> tuple[Array, Array, 
     descending, latents = _descending(eigenvalues, latents)
     if latents == len(descending):
         raise ValueError(f"latents must be < {len(descending)} to leave a variance to fit, got {latents}")
-    variance = np.mean(descending[latents:])
+    variance = descending[latents:].mean()
     return variance, *fixed_variance_optimum(descending, variance, latents)
 
 

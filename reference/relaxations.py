@@ -218,7 +218,8 @@ def spike_exp_grad(rho: ArrayLike, logits: ArrayLike, beta: ArrayLike) -> tuple[
         # At a fixed sample t falls with beta as a mirrored distribution function: its log slope, less 1 - zeta.
         by_beta = above * (1 - zeta - _log_cdf_slope(zeta, 1 - zeta, beta)) * slope
     found = by_q, by_q * q * expit(-logits), slope, by_beta
-    return tuple(np.where(active, value, 0) for value in found)
+    by_q, by_logits, by_rho, by_beta = (np.where(active, value, 0) for value in found)
+    return by_q, by_logits, by_rho, by_beta
 
 
 def overlap_exp_log_pdf(zeta: ArrayLike, z: ArrayLike, beta: ArrayLike) -> Array:
@@ -791,6 +792,7 @@ def overlap_logistic_icdf(
     Source: DVAE++, Appendix B (its quadratic, anchored at the nearer location and evaluated in logarithms).
     """
     x_0, x_1 = overlap_logistic_offsets(rho, logits, mean_0, mean_1, scale)
+    mean_0, mean_1, scale = np.asarray(mean_0), np.asarray(mean_1), np.asarray(scale)
     return np.where(np.abs(x_0) < np.abs(x_1), mean_0 + scale * x_0, mean_1 + scale * x_1)
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reference.checks import Array, broadcast, finite, integer, non_negative, positive, within
-from reference.convolution import average_pool
 from reference.ornstein_uhlenbeck import correlated_sample
 
 
@@ -76,13 +75,13 @@ def fixed_scales(
 
     Source: NVAE, Figure 12.
     """
-    kept, fresh = [finite("kept", k) for k in kept], [finite("fresh", f) for f in fresh]
+    top, below = [finite("kept", k) for k in kept], [finite("fresh", f) for f in fresh]
     counts = [integer("groups", g, 1) for g in groups]
-    if not len(kept) == len(fresh) == sum(counts):
-        raise ValueError(f"kept and fresh must have {sum(counts)} groups, got {len(kept)} and {len(fresh)}")
+    if not len(top) == len(below) == sum(counts):
+        raise ValueError(f"kept and fresh must have {sum(counts)} groups, got {len(top)} and {len(below)}")
     within("fixed", fixed, 0, len(counts))
     held = sum(counts[: integer("fixed", fixed, 0)])
-    return (*kept[:held], *fresh[held:])
+    return (*top[:held], *below[held:])
 
 
 def explained_share(images: ArrayLike) -> Array:
@@ -118,68 +117,6 @@ def explained_share(images: ArrayLike) -> Array:
     between = images.mean(axis=1).var(axis=0, ddof=1).sum() - within_tops / images.shape[1]
     total = between + within_tops
     return between / total if total > 0 else np.asarray(np.nan)
-
-
-def image_distances(images: ArrayLike, training: ArrayLike, shrink: int) -> Array:
-    r"""Distance of each sample to each training image, by the middle half of the shrunken images.
-
-    .. math:: D_{bn}=\|c(d(x_b))-c(d(x_n))\|_2
-
-    Parameters
-    ----------
-    images : array_like (B, C, H, W)
-        Samples :math:`x_b`.
-    training : array_like (N, C, H, W)
-        Training images :math:`x_n`.
-    shrink : int
-        Side of the squares that :math:`d` averages; :math:`c` keeps the rows and columns from a quarter to three
-        quarters of the shrunken map, rounded outwards.
-
-    Returns
-    -------
-    ndarray (B, N)
-
-    Raises
-    ------
-    ValueError
-        If an argument is not finite, the shapes differ, or the sides are no multiples of ``shrink``.
-
-    Source: NVAE, Appendix B.1, Figure 6 (the size of the crop is not stated; the middle half is our choice).
-    """
-    images, training = finite("images", images), finite("training", training)
-    if images.shape[1:] != training.shape[1:] or not len(training):
-        raise ValueError(f"training must be (N >= 1, *{images.shape[1:]}), got shape {training.shape}")
-    ours, theirs = (_middle(average_pool(x, shrink)) for x in (images, training))
-    return np.sqrt(np.sum((ours[:, None] - theirs) ** 2, axis=-1))
-
-
-def nearest_image(images: ArrayLike, training: ArrayLike, shrink: int) -> NDArray[np.int64]:
-    r"""Nearest training image of each sample.
-
-    .. math:: n(b)=\arg\min_nD_{bn}
-
-    Parameters
-    ----------
-    images : array_like (B, C, H, W)
-        Samples.
-    training : array_like (N, C, H, W)
-        Training images.
-    shrink : int
-        As for :func:`image_distances`, whose result :math:`D` is.
-
-    Returns
-    -------
-    ndarray of int (B,)
-        The first one at a tie.
-
-    Raises
-    ------
-    ValueError
-        As :func:`image_distances`.
-
-    Source: NVAE, Appendix B.1, Figure 6.
-    """
-    return np.argmin(image_distances(images, training, shrink), axis=1)
 
 
 def smoothed_posterior_sample(

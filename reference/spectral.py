@@ -220,7 +220,7 @@ def conv_norm_estimate(weight: ArrayLike, start: ArrayLike, iterations: int) -> 
         if not x.any():
             raise ValueError("start must not be mapped to zero, got A start = 0")
         x = x / np.linalg.norm(x)
-    return np.linalg.norm(convolve(x, weight, np.zeros(len(weight)), 1, padding, padding))
+    return np.asarray(np.linalg.norm(convolve(x, weight, np.zeros(len(weight)), 1, padding, padding)))
 
 
 def lipschitz_bounds(weight: ArrayLike, groups: int) -> tuple[Array, Array]:
@@ -277,7 +277,7 @@ def network_bound(norms: ArrayLike) -> Array:
 
     Source: NVAE, Section 3.2.
     """
-    return np.prod(non_negative("norms", norms))
+    return non_negative("norms", norms).prod()
 
 
 def _matrix(weight: ArrayLike) -> Array:

@@ -7,6 +7,7 @@ sampled groups above it, so every conditional is a known diagonal Gaussian. Arra
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -41,7 +42,7 @@ def log_density(z: Sequence[ArrayLike], mean: Sequence[ArrayLike], scale: Sequen
     Source: NVAE, Section 2; Efficient-VDVAE, Eq. 3. Erratum: NVAE lists the groups as z1, z1, ..., zL.
     """
     _same_length(z=z, mean=mean, scale=scale)
-    return sum(gaussian.log_density(*group) for group in zip(z, mean, scale, strict=True))
+    return cast("Array", sum(gaussian.log_density(*group) for group in zip(z, mean, scale, strict=True)))
 
 
 def log_joint(

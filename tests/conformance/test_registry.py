@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import json
 import pkgutil
 import re
 from pathlib import Path
@@ -71,6 +72,18 @@ def test_row_has_two_oracles_that_exist(row: registry.Equation) -> None:
         if o.test in topic_tests and any(h in ast.dump(topic_tests[o.test]) for h in helpers)
     ]
     assert len({*uses, *indirect}) >= 2, f"{row.id}: its oracles must use {row.function}"
+
+
+def test_every_entry_of_the_specifications_is_registered() -> None:
+    """All 292 entries of the five papers, each with every name that its specification uses."""
+    entries = json.loads((HERE / "specification.json").read_text(encoding="utf-8"))
+    assert sum(map(len, entries.values())) == 292
+    for paper, numbers in entries.items():
+        for number, names in numbers.items():
+            assert f"{paper}/{number}" in registry.EQUATIONS
+            rows = [row for row in ROWS if re.fullmatch(rf"{paper}/{number}([b-f]|-.*)?", row.id)]
+            known = {name for row in rows for name in (*row.names, row.function.split(".")[1])}
+            assert set(names) <= known, f"{paper}/{number}: no row for {set(names) - known}"
 
 
 def test_ids_are_unique_and_functions_resolve() -> None:

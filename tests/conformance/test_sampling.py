@@ -6,7 +6,6 @@ import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
-from scipy.spatial import cKDTree
 
 from reference import gaussian, hierarchical, ornstein_uhlenbeck, sampling
 from tests.conformance.first_principles import SAMPLES, assert_mean, at_50_digits
@@ -112,52 +111,6 @@ def test_explained_share_ignores_units_and_means(implementation, case) -> None:
     np.testing.assert_allclose(equal, 1, rtol=1e-9)
 
 
-@given(inputs.nearest_image())
-def test_nearest_image_matches_loops(case) -> None:
-    index, distances = sampling.nearest_image(**case), sampling.image_distances(**case)
-    s = case["shrink"]
-    for b, image in enumerate(case["images"]):
-        best = []
-        for other in case["training"]:
-            height, width = image.shape[1] // s, image.shape[2] // s
-            total = 0.0
-            for c in range(len(image)):
-                for i in range(height // 4, height - height // 4):
-                    for j in range(width // 4, width - width // 4):
-                        block = np.s_[c, i * s : (i + 1) * s, j * s : (j + 1) * s]
-                        total += (image[block].mean() - other[block].mean()) ** 2
-            best.append(total**0.5)
-        assert index[b] == np.argmin(best)
-        np.testing.assert_allclose(distances[b], best, rtol=1e-10)
-
-
-def test_nearest_image_matches_a_tree(rng) -> None:
-    images, training = rng.normal(size=(20, 1, 8, 8)), rng.normal(size=(300, 1, 8, 8))
-    distance, index = cKDTree(training[:, 0, 2:6, 2:6].reshape(300, -1)).query(images[:, 0, 2:6, 2:6].reshape(20, -1))
-    np.testing.assert_array_equal(sampling.nearest_image(images, training, 1), index)
-    np.testing.assert_allclose(sampling.image_distances(images, training, 1).min(1), distance, rtol=1e-12)
-
-
-@given(inputs.nearest_image())
-def test_training_image_retrieves_itself(implementation, case) -> None:
-    index = implementation.call("sampling.nearest_image", **{**case, "images": case["training"]})
-    np.testing.assert_array_equal(index, np.arange(len(index)))
-    distances = implementation.call("sampling.image_distances", **{**case, "images": case["training"]})
-    np.testing.assert_array_equal(np.diag(distances), 0)
-
-
-def test_distances_ignore_what_is_outside_the_crop(implementation) -> None:
-    rng = np.random.default_rng(8)
-    images, training = rng.normal(size=(3, 1, 16, 16)), rng.normal(size=(5, 1, 16, 16))
-    framed = images.copy()
-    framed[:, :, :4] += 100
-    framed[:, :, :, -4:] -= 100
-    one, two = (
-        implementation.call("sampling.image_distances", images=x, training=training, shrink=2) for x in (images, framed)
-    )
-    np.testing.assert_array_equal(one, two)
-
-
 @given(inputs.smoothed_posterior_sample())
 def test_smoothed_posterior_is_the_smoothed_conditional(case) -> None:
     """The same averages as for the generative networks, applied to the posterior's parameters."""
@@ -219,8 +172,6 @@ IMAGES = np.ones((2, 1, 4, 4))
         ("fixed_scales", ([np.ones(1)], [np.ones(1)], [2], 0), "kept and fresh must have 2 groups, got 1 and 1"),
         ("fixed_scales", ([np.ones(1)], [np.ones(1)], [1], 2), r"fixed must lie in \[0, 1\], got 2.0"),
         ("explained_share", (np.ones((1, 2, 3)),), r"images must be \(T >= 2, R >= 2, D\), got shape \(1, 2, 3\)"),
-        ("nearest_image", (IMAGES, np.ones((2, 1, 4, 5)), 2), r"training must be .* got shape \(2, 1, 4, 5\)"),
-        ("nearest_image", (IMAGES, IMAGES, 3), r"multiples of 3, got \(4, 4\)"),
         (
             "smoothed_posterior_sample",
             (lambda z: z, np.ones((1, 2)), np.ones((1, 2)), np.ones((1, 2)), np.ones((3, 1, 2)), np.ones((1, 2)), 0.5),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from torch.nn import functional
 
 from tests.mutants import killed_by
 from vaes.ops import sampling
@@ -40,22 +39,6 @@ def explained_share__within_not_subtracted(images):
 @killed_by("test_explained_share_ignores_units_and_means")
 def explained_share__share_of_the_rest(images):
     return 1 - sampling.explained_share(images)
-
-
-@killed_by("test_distances_ignore_what_is_outside_the_crop")
-def image_distances__whole_image(images, training, shrink):
-    ours, theirs = (functional.avg_pool2d(x, shrink).flatten(1) for x in (images, training))
-    return torch.cdist(ours, theirs)
-
-
-@killed_by("test_value")
-def image_distances__squared(images, training, shrink):
-    return sampling.image_distances(images, training, shrink).square()
-
-
-@killed_by("test_training_image_retrieves_itself")
-def nearest_image__farthest(images, training, shrink):
-    return sampling.image_distances(images, training, shrink).argmax(1)
 
 
 @killed_by("test_value")

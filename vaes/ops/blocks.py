@@ -5,7 +5,8 @@ A layer is a list ``[weight, bias]``, a bottleneck cell four of them in one list
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -13,12 +14,13 @@ from torch.nn import functional
 
 from vaes.ops.convolution import pool, squeeze_excite
 
-Layer = Sequence[Tensor]
+Layer = Sequence[Any]
 
 
 def bottleneck(x: Tensor, cell: Layer, activation: str, residual: bool) -> Tensor:
     """Nonlinearity (silu or exact gelu) and convolution, four times; ``residual`` adds the input."""
-    act = {"silu": functional.silu, "gelu": functional.gelu}[activation]
+    acts: dict[str, Callable[..., Tensor]] = {"silu": functional.silu, "gelu": functional.gelu}
+    act = acts[activation]
     w0, b0, w1, b1, w2, b2, w3, b3 = cell
     h = functional.conv2d(act(x), w0, b0)
     h = functional.conv2d(act(h), w1, b1, padding="same")
@@ -72,13 +74,14 @@ def residual_block(x: Tensor, layers: Layer, skip: Layer, excite: Layer, resize:
     act = functional.elu
     if resize == "up":
         h = functional.conv_transpose2d(act(x), first, bias, stride=2, padding=1)
-        x = functional.conv_transpose2d(x, *skip, stride=2)
+        x = functional.conv_transpose2d(x, *cast("tuple[Tensor, Tensor]", skip), stride=2)
         h, x = (m[..., : m.shape[-2] - crop, : m.shape[-1] - crop] for m in (h, x))
     else:
         h = functional.conv2d(act(x), first, bias, stride=stride, padding=1)
-        x = functional.conv2d(x, *skip, stride=stride) if len(skip) else x
+        x = functional.conv2d(x, *cast("tuple[Tensor, Tensor]", skip), stride=stride) if len(skip) else x
     y = functional.conv2d(act(h), second, second_bias, padding=1)
-    return x + (squeeze_excite(y, *excite, activation="elu") if len(excite) else y)
+    gate = cast("tuple[Tensor, Tensor, Tensor, Tensor]", excite)
+    return x + (squeeze_excite(y, *gate, activation="elu") if len(excite) else y)
 
 
 def stochastic_skip(features: Tensor, latents: Sequence[Tensor], weights: Sequence[Tensor], bias: Tensor) -> Tensor:

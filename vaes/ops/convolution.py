@@ -5,6 +5,8 @@ Feature maps are (B, C, H, W), weights (C_out, C_in / groups, k, k); the number 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor
 from torch.nn import functional
 
@@ -65,6 +67,6 @@ def squeeze_excite(
     x: Tensor, weight_in: Tensor, bias_in: Tensor, weight_out: Tensor, bias_out: Tensor, activation: str = "relu"
 ) -> Tensor:
     """Every channel multiplied by a gate computed from the means of all channels; ``activation`` is relu or elu."""
-    nonlinearity = {"relu": functional.relu, "elu": functional.elu}[activation]
-    hidden = nonlinearity(functional.linear(x.mean((-2, -1)), weight_in, bias_in))
+    nonlinearities: dict[str, Callable[..., Tensor]] = {"relu": functional.relu, "elu": functional.elu}
+    hidden = nonlinearities[activation](functional.linear(x.mean((-2, -1)), weight_in, bias_in))
     return x * functional.linear(hidden, weight_out, bias_out).sigmoid()[:, :, None, None]

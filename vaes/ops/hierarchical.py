@@ -11,6 +11,7 @@ from torch import Tensor
 HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 Conditional = Callable[[Tensor], tuple[Tensor, Tensor]]
 
+
 def layer_terms(
     z: Sequence[Tensor],
     mean_q: Sequence[Tensor],

@@ -345,7 +345,7 @@ def _evaluate(
     half: float,
     floor: float,
     keep: bool,
-) -> tuple[Tensor | None, ...]:
+) -> tuple[Tensor, *tuple[Tensor | None, ...]]:
     """Log mass per pixel, and (if asked for) its derivatives by logits, means, log scales and coefficients."""
     offset, inverse, ratios = _prepared(codes, means, log_scales, coefficients, grid, floor)
     offset, side, sign = _mirrored(codes[..., None, :, :], offset, grid[0])
@@ -371,8 +371,8 @@ def _evaluate(
     by_coefficients = None
     if ratios is not None:
         by_coefficients = _by_coefficients(_value(codes, grid, means)[..., None, :, :], by_mean, ratios)
-    found = (value, by_logits, by_mean, by_log_scale, by_coefficients)
-    return tuple(None if g is None else g.to(means.dtype) for g in found)
+    found = (by_logits, by_mean, by_log_scale, by_coefficients)
+    return value.to(means.dtype), *(None if g is None else g.to(means.dtype) for g in found)
 
 
 def _prepared(

@@ -68,7 +68,8 @@ def spike_exp_grad(rho: Tensor, logits: Tensor, beta: float | Tensor) -> tuple[T
     """Derivatives of the sample by q, logits, rho and beta; zero for ``rho`` up to the spike's mass."""
     dtype, arguments = _prepare(rho, logits, beta)
     with torch.no_grad():
-        return tuple(part.to(dtype) for part in _spike_exp_slopes(*arguments))
+        by_q, by_logits, by_rho, by_beta = (part.to(dtype) for part in _spike_exp_slopes(*arguments))
+        return by_q, by_logits, by_rho, by_beta
 
 
 def overlap_exp_log_pdf(zeta: Tensor, z: int | Tensor, beta: float | Tensor) -> Tensor:
@@ -114,7 +115,8 @@ def overlap_exp_grad(rho: Tensor, logits: Tensor, beta: float | Tensor) -> tuple
     """Derivatives of the sample by q, logits, rho and beta."""
     dtype, arguments = _prepare(rho, logits, beta)
     with torch.no_grad():
-        return tuple(part.to(dtype) for part in _overlap_exp_slopes(*arguments))
+        by_q, by_logits, by_rho, by_beta = (part.to(dtype) for part in _overlap_exp_slopes(*arguments))
+        return by_q, by_logits, by_rho, by_beta
 
 
 def overlap_exp_moments(logits: Tensor, beta: float | Tensor) -> tuple[Tensor, Tensor]:
@@ -321,7 +323,7 @@ class _SpikeExponential(torch.autograd.Function):
         return _spike_exp_sample(rho, logits, beta)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
         _, by_logits, by_rho, by_beta = _spike_exp_slopes(*ctx.saved_tensors)
         return _chain(gradient, by_rho, by_logits, by_beta)
 
@@ -333,7 +335,7 @@ class _OverlapExponential(torch.autograd.Function):
         return _overlap_exp_root(rho, logits, beta)[0]
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
         _, by_logits, by_rho, by_beta = _overlap_exp_slopes(*ctx.saved_tensors)
         return _chain(gradient, by_rho, by_logits, by_beta)
 
@@ -351,7 +353,7 @@ class _OverlapNormal(torch.autograd.Function):
         return high
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
         zeta, logits, scale = ctx.saved_tensors
         x_0, x_1 = zeta / scale, (zeta - 1) / scale
         log_q, log_a = logsigmoid(logits), logsigmoid(-logits)
@@ -390,7 +392,7 @@ class _UnitLogistic(torch.autograd.Function):
         return _logistic_root(rho, logits, kappa)[:2]
 
     @staticmethod
-    def backward(ctx: Any, gradient_0: Tensor, gradient_1: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, gradient_0: Tensor, gradient_1: Tensor) -> tuple[Tensor, ...]:
         rho, logits, kappa = ctx.saved_tensors
         root = _logistic_root(rho, logits, kappa)
         slopes = _logistic_slopes(logits, kappa, torch.ones_like(kappa), *root)
@@ -407,7 +409,7 @@ class _Concrete(torch.autograd.Function):
         return y.sigmoid()
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
         rho, y, temperature = ctx.saved_tensors
         log_slope = _log_bell(y) - temperature.log()
         by_logits = log_slope.exp()
@@ -510,7 +512,8 @@ def _spike_exp_slopes(rho: Tensor, logits: Tensor, beta: Tensor) -> tuple[Tensor
     by_q = (1 - rho) / q * by_rho
     # - (d log t / d beta) t / r(zeta | 1), with the slope of a log distribution function from the mirrored exponential
     by_beta = above * (1 - zeta - _log_slope(zeta, 1 - zeta, beta)) * by_rho
-    return tuple(torch.where(above <= 0, 0, slope) for slope in (by_q, by_logits, by_rho, by_beta))
+    by_q, by_logits, by_rho, by_beta = (torch.where(above <= 0, 0, s) for s in (by_q, by_logits, by_rho, by_beta))
+    return by_q, by_logits, by_rho, by_beta
 
 
 def _log_slope(zeta: Tensor, rest: Tensor, beta: Tensor, log_weight: float | Tensor = 0.0) -> Tensor:

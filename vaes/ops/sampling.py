@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from vaes.ops.ornstein_uhlenbeck import correlated_sample
 
@@ -31,21 +30,6 @@ def explained_share(images: Tensor) -> Tensor:
     residual = (images - means[:, None]).square().sum() / (tops * (redraws - 1))
     between = (means - means.mean(0)).square().sum() / (tops - 1) - residual / redraws
     return between / (between + residual)
-
-
-def image_distances(images: Tensor, training: Tensor, shrink: int) -> Tensor:
-    """Distances (B, N) to the training images by the middle half of the shrunken images.
-
-    One sample at a time against all training images: memory for B x N differences is never needed. Distances come from
-    differences, not from the expanded square, which loses the digits of near copies.
-    """
-    ours, theirs = (_middle(functional.avg_pool2d(x, shrink)) for x in (images, training))
-    return torch.stack([torch.linalg.vector_norm(theirs - image, dim=1) for image in ours])
-
-
-def nearest_image(images: Tensor, training: Tensor, shrink: int) -> Tensor:
-    """Index (B,) of the nearest training image."""
-    return image_distances(images, training, shrink).argmin(1)
 
 
 def smoothed_posterior_sample(

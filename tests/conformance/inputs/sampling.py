@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn, SearchStrategy
+from hypothesis.strategies import DrawFn
 
 from tests.conformance.functions import TanhNetwork
 from tests.conformance.inputs.common import array, real_numbers, rho_numbers, scale_numbers, shapes
 from tests.conformance.inputs.convolution import normal
 
 # The index of a nearest neighbour is decided by differences that bfloat16 does not have.
-DTYPES = {"nearest_image": ("float64", "float32")}
 
 
 @st.composite
@@ -38,19 +37,6 @@ def explained_share(draw: DrawFn) -> dict[str, Any]:
     tops, redraws, pixels = draw(st.integers(2, 4)), draw(st.integers(2, 4)), draw(st.integers(1, 5))
     between = normal(draw, (tops, 1, pixels), draw(st.sampled_from([1.0, 4.0, 0.5])))
     return {"images": between + normal(draw, (tops, redraws, pixels), draw(st.sampled_from([1.0, 0.125])))}
-
-
-@st.composite
-def image_distances(draw: DrawFn) -> dict[str, Any]:
-    shrink, channels = draw(st.sampled_from([1, 2, 4])), draw(st.sampled_from([1, 3]))
-    height, width = (shrink * draw(st.integers(1, 6)) for _ in range(2))
-    count = draw(st.integers(1, 5))
-    training = normal(draw, (count, channels, height, width), 1.0)
-    return {"images": normal(draw, (2, channels, height, width), 1.0), "training": training, "shrink": shrink}
-
-
-def nearest_image() -> SearchStrategy[dict[str, Any]]:
-    return image_distances()
 
 
 @st.composite

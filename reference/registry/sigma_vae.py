@@ -1,4 +1,4 @@
-"""Simple and Effective VAE Training with Calibrated Decoders (sigma-VAE): decoder variance, metrics, probes."""
+"""sigma-VAE: Simple and Effective VAE Training with Calibrated Decoders (appendix)."""
 
 from __future__ import annotations
 
@@ -144,16 +144,6 @@ ROWS = (
         names=("shared_sigma_objective",),
     ),
     Equation(
-        id="sigma-vae/E10-gradient",
-        name="Gradient of the shared standard deviation",
-        where="Main text (implied)",
-        function="calibration.shared_sigma_gradient",
-        oracles=(
-            Oracle("mpmath", "test_shared_sigma_gradient_is_the_derivative"),
-            Oracle("identity", "test_shared_sigma_gradient_vanishes_at_the_optimum"),
-        ),
-    ),
-    Equation(
         id="sigma-vae/E10-drift_floor",
         name="Floor of a short run",
         where="Section B, Figure 9 (implied)",
@@ -161,6 +151,16 @@ ROWS = (
         oracles=(
             Oracle("torch", "test_adam_drifts_by_its_rate"),
             Oracle("printed value", "test_drift_floor_refutes_ten_epochs_on_frey"),
+        ),
+    ),
+    Equation(
+        id="sigma-vae/E10-gradient",
+        name="Gradient of the shared standard deviation",
+        where="Main text (implied)",
+        function="calibration.shared_sigma_gradient",
+        oracles=(
+            Oracle("mpmath", "test_shared_sigma_gradient_is_the_derivative"),
+            Oracle("identity", "test_shared_sigma_gradient_vanishes_at_the_optimum"),
         ),
     ),
     Equation(
@@ -337,16 +337,6 @@ ROWS = (
         ),
     ),
     Equation(
-        id="sigma-vae/E21-posterior",
-        name="Gamma posterior of the precision",
-        where="Section D",
-        function="calibration.optimal_gamma",
-        oracles=(
-            Oracle("scipy", "test_optimal_gamma_is_the_numeric_maximum"),
-            Oracle("scipy", "test_optimal_gamma_is_the_posterior"),
-        ),
-    ),
-    Equation(
         id="sigma-vae/E21-marginal",
         name="Student-t marginal",
         where="Section D (implied)",
@@ -354,6 +344,16 @@ ROWS = (
         oracles=(
             Oracle("scipy", "test_gamma_marginal_is_a_student_t"),
             Oracle("quadrature", "test_gamma_marginal_matches_quadrature"),
+        ),
+    ),
+    Equation(
+        id="sigma-vae/E21-posterior",
+        name="Gamma posterior of the precision",
+        where="Section D",
+        function="calibration.optimal_gamma",
+        oracles=(
+            Oracle("scipy", "test_optimal_gamma_is_the_numeric_maximum"),
+            Oracle("scipy", "test_optimal_gamma_is_the_posterior"),
         ),
     ),
     Equation(
@@ -380,6 +380,251 @@ ROWS = (
         ),
     ),
     Equation(
+        id="sigma-vae/E23",
+        name="Bernoulli log likelihood",
+        where="Table 3",
+        function="bernoulli.log_likelihood",
+        oracles=(
+            Oracle("scipy", "test_log_likelihood_matches_scipy"),
+            Oracle("mpmath", "test_log_likelihood_at_50_digits"),
+            Oracle("enumeration", "test_binary_outcomes_sum_to_one"),
+        ),
+        names=("bernoulli_nll",),
+        note="For grey values it is a cross-entropy and no log likelihood; hence the table gives none.",
+    ),
+    Equation(
+        id="sigma-vae/E23-normaliser",
+        name="Normaliser of the Bernoulli formula",
+        where="Table 3 (derived)",
+        function="bernoulli.log_normaliser",
+        oracles=(
+            Oracle("quadrature", "test_log_normaliser_matches_quadrature"),
+            Oracle("mpmath", "test_log_normaliser_at_50_digits"),
+        ),
+    ),
+    Equation(
+        id="sigma-vae/E24",
+        name="Categorical log likelihood",
+        where="Section E",
+        function="likelihoods.categorical",
+        oracles=(
+            Oracle("scipy", "test_categorical_matches_scipy"),
+            Oracle("mpmath", "test_categorical_at_50_digits_next_to_certainty"),
+        ),
+        names=("categorical_nll",),
+    ),
+    Equation(
+        id="sigma-vae/E25",
+        name="Bitwise-categorical log likelihood",
+        where="Section E",
+        function="likelihoods.bitwise",
+        oracles=(
+            Oracle("enumeration", "test_bitwise_is_a_categorical_of_products"),
+            Oracle("identity", "test_bitwise_is_a_sum_of_bernoullis"),
+        ),
+        names=("bitwise_categorical_nll",),
+        note="Alphabets that are no powers of two leak mass to codes that do not exist.",
+    ),
+    Equation(
+        id="sigma-vae/E25-from_bits",
+        name="Level of bits",
+        where="Section E",
+        function="quantisation.from_bits",
+        oracles=(
+            Oracle("enumeration", "test_bits_of_bytes_match_unpackbits"),
+            Oracle("identity", "test_bits_make_a_round_trip"),
+        ),
+    ),
+    Equation(
+        id="sigma-vae/E25-to_bits",
+        name="Bits of a level",
+        where="Section E",
+        function="quantisation.to_bits",
+        oracles=(
+            Oracle("enumeration", "test_bits_of_bytes_match_unpackbits"),
+            Oracle("identity", "test_bits_make_a_round_trip"),
+        ),
+    ),
+    Equation(
+        id="sigma-vae/E26",
+        name="Bins of a pixel grid",
+        where="Section E",
+        function="quantisation.bin_edges",
+        oracles=(
+            Oracle("closed form", "test_bin_edges_of_bytes"),
+            Oracle("identity", "test_bin_edges_are_where_rounding_changes"),
+            Oracle("enumeration", "test_left_bin_edges_are_the_grid_of_parts"),
+        ),
+        names=("bin_edges",),
+        erratum="The first and last bins include the half lines beyond 0 and 1; bins that equal them would leave 254 "
+        "for the interval, and their centres would miss the levels.",
+    ),
+    Equation(
+        id="sigma-vae/E27",
+        name="Discretised Gaussian",
+        where="Table 4",
+        function="likelihoods.discretised_gaussian",
+        oracles=(
+            Oracle("mpmath", "test_discretised_gaussian_at_50_digits"),
+            Oracle("scipy", "test_discretised_gaussian_matches_scipy"),
+            Oracle("printed value", "test_discretised_gaussian_of_saturated_pixels"),
+        ),
+        names=("discretized_gaussian_logpmf",),
+    ),
+    Equation(
+        id="sigma-vae/E28",
+        name="Discretised logistic",
+        where="Table 4",
+        function="likelihoods.discretised_logistic",
+        oracles=(
+            Oracle("mpmath", "test_discretised_logistic_at_50_digits"),
+            Oracle("scipy", "test_discretised_logistic_matches_scipy"),
+        ),
+        names=("discretized_logistic_logpmf",),
+        note="The scale is not the standard deviation, which is s pi / sqrt 3.",
+    ),
+    Equation(
+        id="sigma-vae/E28-thresholded",
+        name="Discretised logistic of the public codes",
+        where="Public code",
+        function="likelihoods.thresholded_logistic",
+        oracles=(
+            Oracle("identity", "test_thresholded_logistic_is_exact_above_the_threshold"),
+            Oracle("closed form", "test_thresholded_logistic_is_too_low_in_the_tails"),
+        ),
+    ),
+    Equation(
+        id="sigma-vae/E29",
+        name="Mixture of discretised logistics, channels independent given the component",
+        where="Section E",
+        function="likelihoods.mixture_of_logistics",
+        oracles=(
+            Oracle("identity", "test_mixture_of_one_component_is_a_sum"),
+            Oracle("enumeration", "test_mixture_of_colours_sums_to_one"),
+        ),
+        names=("dmol_logpmf",),
+        formula=r"\log p(x)=\log\sum_m\pi_m\prod_cP(x_c;m_{cm},s_{cm})",
+        note="The channels share the component and so depend on each other; a mixture per channel is another model.",
+    ),
+    Equation(
+        id="sigma-vae/E30",
+        name="Mixture of discretised logistics with channel autoregression",
+        where="Section E",
+        function="likelihoods.mixture_of_logistics",
+        oracles=(
+            Oracle("mpmath", "test_mixture_of_logistics_at_50_digits"),
+            Oracle("enumeration", "test_mixture_of_colours_sums_to_one"),
+        ),
+        names=("dmol_ar_logpmf",),
+    ),
+    Equation(
+        id="sigma-vae/E31",
+        name="Level of a draw or a mean",
+        where="Section E",
+        function="quantisation.nearest_code",
+        oracles=(
+            Oracle("enumeration", "test_nearest_code_inverts_the_levels"),
+            Oracle("closed form", "test_nearest_code_is_the_nearest"),
+        ),
+        names=("decoder_mean_and_sample",),
+        note="The paper does not say whether means or draws are shown and scored; both are to be recorded.",
+    ),
+    Equation(
+        id="sigma-vae/E31-bitwise_mean",
+        name="Mean of the bitwise decoder",
+        where="Section E",
+        function="likelihoods.bitwise_mean",
+        oracles=(
+            Oracle("enumeration", "test_bitwise_mean_by_enumeration"),
+            Oracle("monte carlo", "test_bitwise_sample_follows_its_mass"),
+        ),
+    ),
+    Equation(
+        id="sigma-vae/E31-bitwise_sample",
+        name="Draw of the bitwise decoder",
+        where="Section E",
+        function="likelihoods.bitwise_sample",
+        oracles=(
+            Oracle("monte carlo", "test_bitwise_sample_follows_its_mass"),
+            Oracle("limit", "test_bitwise_sample_of_certain_bits"),
+        ),
+    ),
+    Equation(
+        id="sigma-vae/E31-categorical_mean",
+        name="Mean of the categorical decoder",
+        where="Section E",
+        function="likelihoods.categorical_mean",
+        oracles=(
+            Oracle("enumeration", "test_categorical_mean_by_enumeration"),
+            Oracle("monte carlo", "test_categorical_sample_follows_its_mass"),
+        ),
+    ),
+    Equation(
+        id="sigma-vae/E31-categorical_sample",
+        name="Draw of the categorical decoder",
+        where="Section E",
+        function="likelihoods.categorical_sample",
+        oracles=(
+            Oracle("monte carlo", "test_categorical_sample_follows_its_mass"),
+            Oracle("limit", "test_categorical_sample_of_a_certain_level"),
+        ),
+    ),
+    Equation(
+        id="sigma-vae/E31-logistic_sample",
+        name="Draw of a logistic",
+        where="Section E",
+        function="likelihoods.logistic_sample",
+        oracles=(
+            Oracle("monte carlo", "test_logistic_sample_has_its_law"),
+            Oracle("scipy", "test_logistic_sample_matches_scipy"),
+        ),
+    ),
+    Equation(
+        id="sigma-vae/E32",
+        name="Mass of a bin from a density",
+        where="Table 4",
+        function="quantisation.density_to_mass",
+        oracles=(
+            Oracle("quadrature", "test_density_to_mass_matches_quadrature"),
+            Oracle("printed value", "test_density_to_mass_of_unit_gaussian_pixels"),
+        ),
+        names=("density_to_mass",),
+        note="A log density and a log mass are never comparable: D values of L levels differ by D log(L - 1) nats.",
+    ),
+    Equation(
+        id="sigma-vae/E32-dequantised",
+        name="Dequantisation bound",
+        where="Table 4 (derived)",
+        function="quantisation.dequantised_log_mass",
+        oracles=(
+            Oracle("quadrature", "test_dequantised_log_mass_is_the_mean_log_density"),
+            Oracle("limit", "test_dequantised_log_mass_is_a_lower_bound"),
+        ),
+    ),
+    Equation(
+        id="sigma-vae/E33",
+        name="Bits per dimension",
+        where="Tables 3-4",
+        function="bounds.bits_per_dim",
+        oracles=(
+            Oracle("closed form", "test_uniform_bytes_have_eight_bits"),
+            Oracle("printed value", "test_bits_per_dim_of_the_calibrated_decoders"),
+        ),
+        names=("bits_per_dim",),
+        note="D is the resolution of the model: 28 x 28 x 3 here.",
+    ),
+    Equation(
+        id="sigma-vae/E34",
+        name="Quantisation of intensities",
+        where="Section E",
+        function="quantisation.quantise",
+        oracles=(
+            Oracle("identity", "test_quantise_returns_bytes_as_they_were"),
+            Oracle("enumeration", "test_quantise_matches_digitize"),
+        ),
+        names=("quantize",),
+    ),
+    Equation(
         id="sigma-vae/E35",
         name="Frechet distance",
         where="Tables 3-4 (FID)",
@@ -392,6 +637,17 @@ ROWS = (
         names=("frechet_distance",),
     ),
     Equation(
+        id="sigma-vae/E36",
+        name="Memory of a decoder's output",
+        where="Section E",
+        function="quantisation.decoder_output_bytes",
+        oracles=(
+            Oracle("printed value", "test_decoder_output_bytes_of_the_paper"),
+            Oracle("enumeration", "test_decoder_output_bytes_are_those_of_the_arrays"),
+        ),
+        names=("decoder_output_bytes",),
+    ),
+    Equation(
         id="sigma-vae/E37",
         name="Grid of KL weights",
         where="Figure 9",
@@ -401,6 +657,85 @@ ROWS = (
             Oracle("closed form", "test_beta_grid_is_geometric"),
         ),
         names=("beta_grid",),
+    ),
+    Equation(
+        id="sigma-vae/E38",
+        name="KL annealing",
+        where="Section B",
+        function="schedules.kl_warmup",
+        oracles=(
+            Oracle("enumeration", "test_kl_warmup_matches_interpolation"),
+            Oracle("enumeration", "test_schedules_agree_where_they_are_the_same"),
+        ),
+        names=("kl_annealing",),
+        formula=r"w_t=\min(1,t/T_w)",
+        note=(
+            "Evaluate with weight 1. For unit Gaussians it is a schedule of the variance, so it ends at the "
+            "same objective."
+        ),
+    ),
+    Equation(
+        id="sigma-vae/E39",
+        name="Adam",
+        where="Experiments",
+        function="optimisers.adam",
+        oracles=(
+            Oracle("torch", "test_adam_matches_torch"),
+            Oracle("closed form", "test_adam_of_a_constant_gradient"),
+        ),
+        names=("adam",),
+    ),
+    Equation(
+        id="sigma-vae/E40",
+        name="Adamax",
+        where="Hierarchical experiments",
+        function="optimisers.adamax",
+        oracles=(
+            Oracle("torch", "test_adamax_matches_torch"),
+            Oracle("closed form", "test_adamax_of_a_constant_gradient"),
+        ),
+        names=("adamax_schedule_ema",),
+    ),
+    Equation(
+        id="sigma-vae/E40-ema",
+        name="Moving average of the parameters",
+        where="Hierarchical experiments",
+        function="optimisers.ema",
+        oracles=(
+            Oracle("closed form", "test_ema_is_a_weighted_sum"),
+            Oracle("torch", "test_ema_matches_torch"),
+        ),
+    ),
+    Equation(
+        id="sigma-vae/E40-schedule",
+        name="Learning rate: exponential with a floor",
+        where="Hierarchical experiments",
+        function="schedules.exponential_decay",
+        oracles=(
+            Oracle("enumeration", "test_exponential_decay_by_recursion"),
+            Oracle("printed value", "test_exponential_decay_of_the_paper"),
+        ),
+    ),
+    Equation(
+        id="sigma-vae/E41",
+        name="Weight norm",
+        where="Hierarchical experiments",
+        function="normalisation.weight_norm",
+        oracles=(
+            Oracle("torch", "test_weight_norm_matches_torch"),
+            Oracle("enumeration", "test_weight_norm_has_its_size"),
+        ),
+        names=("weight_norm_ddi",),
+    ),
+    Equation(
+        id="sigma-vae/E41-init",
+        name="Data-dependent initialisation",
+        where="Hierarchical experiments",
+        function="normalisation.init_by_variance",
+        oracles=(
+            Oracle("identity", "test_init_by_variance_sets_the_moments"),
+            Oracle("enumeration", "test_init_by_variance_by_loops"),
+        ),
     ),
     Equation(
         id="sigma-vae/E42",
@@ -415,6 +750,30 @@ ROWS = (
         names=("hierarchical_nelbo",),
         formula=r"\mathcal L=-\log p(x|z_1)+\sum_l\big[\log q(z_l|\cdot)-\log p(z_l|\cdot)\big],\quad z\sim q",
         note="The NELBO is minus this function; the layer terms are hierarchical.layer_terms, one sample each.",
+    ),
+    Equation(
+        id="sigma-vae/E43",
+        name="Free bits per image",
+        where="Hierarchical experiments (public code)",
+        function="balancing.free_bits_per_image",
+        oracles=(
+            Oracle("enumeration", "test_free_bits_per_image_by_cases"),
+            Oracle("identity", "test_free_bits_per_image_are_above_those_of_the_batch"),
+        ),
+        names=("free_bits",),
+    ),
+    Equation(
+        id="sigma-vae/E44",
+        name="Importance-weighted bound",
+        where="Section B (hierarchical VAE, evaluation option)",
+        function="bounds.importance_weighted",
+        oracles=(
+            Oracle("mpmath", "test_importance_weighted_at_50_digits"),
+            Oracle("closed form", "test_importance_weighted_is_tight_at_the_posterior"),
+            Oracle("monte carlo", "test_importance_weighted_approaches_the_evidence"),
+        ),
+        names=("iw_bound",),
+        note="Not used for the printed bounds, which take one sample.",
     ),
     Equation(
         id="sigma-vae/E45",
@@ -439,16 +798,6 @@ ROWS = (
         names=("linear_vae_closed_form",),
     ),
     Equation(
-        id="sigma-vae/E46-fixed",
-        name="Linear VAE at a fixed variance",
-        where="Derived",
-        function="linear_vae.fixed_variance_optimum",
-        oracles=(
-            Oracle("scipy", "test_fixed_variance_optimum_is_the_numeric_minimum"),
-            Oracle("closed form", "test_kl_of_the_optimum_is_the_rate_of_the_posterior"),
-        ),
-    ),
-    Equation(
         id="sigma-vae/E46-active",
         name="Active directions of the linear VAE",
         where="Derived",
@@ -466,6 +815,16 @@ ROWS = (
         oracles=(
             Oracle("scipy", "test_negative_log_evidence_matches_scipy"),
             Oracle("quadrature", "test_negative_log_evidence_by_quadrature"),
+        ),
+    ),
+    Equation(
+        id="sigma-vae/E46-fixed",
+        name="Linear VAE at a fixed variance",
+        where="Derived",
+        function="linear_vae.fixed_variance_optimum",
+        oracles=(
+            Oracle("scipy", "test_fixed_variance_optimum_is_the_numeric_minimum"),
+            Oracle("closed form", "test_kl_of_the_optimum_is_the_rate_of_the_posterior"),
         ),
     ),
     Equation(
@@ -513,13 +872,13 @@ ROWS = (
         names=("sample_quality_proxies",),
     ),
     Equation(
-        id="sigma-vae/E49-variance_ratio",
-        name="Variance ratio",
+        id="sigma-vae/E49-diversity_ratio",
+        name="Diversity ratio",
         where="Figures 5-8 (proxy)",
-        function="image_metrics.variance_ratio",
+        function="image_metrics.diversity_ratio",
         oracles=(
-            Oracle("closed form", "test_variance_ratio_of_scaled_images"),
-            Oracle("linear algebra", "test_variance_ratio_is_a_ratio_of_traces"),
+            Oracle("enumeration", "test_diversity_ratio_by_all_pairs"),
+            Oracle("closed form", "test_diversity_of_two_modes"),
         ),
     ),
     Equation(
@@ -533,13 +892,13 @@ ROWS = (
         ),
     ),
     Equation(
-        id="sigma-vae/E49-diversity_ratio",
-        name="Diversity ratio",
+        id="sigma-vae/E49-variance_ratio",
+        name="Variance ratio",
         where="Figures 5-8 (proxy)",
-        function="image_metrics.diversity_ratio",
+        function="image_metrics.variance_ratio",
         oracles=(
-            Oracle("enumeration", "test_diversity_ratio_by_all_pairs"),
-            Oracle("closed form", "test_diversity_of_two_modes"),
+            Oracle("closed form", "test_variance_ratio_of_scaled_images"),
+            Oracle("linear algebra", "test_variance_ratio_is_a_ratio_of_traces"),
         ),
     ),
     Equation(
@@ -553,6 +912,16 @@ ROWS = (
         ),
         names=("video_proxies",),
         note="Sharpness per frame is image_metrics.sharpness_ratio; rate per frame is collapse.rate.",
+    ),
+    Equation(
+        id="sigma-vae/E50-best_of_n_sse",
+        name="Best of n squared errors",
+        where="Figure 7 (proxy)",
+        function="video.best_of_n_sse",
+        oracles=(
+            Oracle("closed form", "test_best_of_n_sse_of_known_rollouts"),
+            Oracle("monte carlo", "test_best_of_n_sse_falls_with_n"),
+        ),
     ),
     Equation(
         id="sigma-vae/E50-peak_ratio",
@@ -575,13 +944,13 @@ ROWS = (
         ),
     ),
     Equation(
-        id="sigma-vae/E50-best_of_n_sse",
-        name="Best of n squared errors",
+        id="sigma-vae/E50-psnr",
+        name="Peak signal-to-noise ratio",
         where="Figure 7 (proxy)",
-        function="video.best_of_n_sse",
+        function="video.psnr",
         oracles=(
-            Oracle("closed form", "test_best_of_n_sse_of_known_rollouts"),
-            Oracle("monte carlo", "test_best_of_n_sse_falls_with_n"),
+            Oracle("closed form", "test_psnr_of_round_numbers"),
+            Oracle("mpmath", "test_psnr_at_50_digits"),
         ),
     ),
     Equation(
@@ -592,16 +961,6 @@ ROWS = (
         oracles=(
             Oracle("monte carlo", "test_rollout_diversity_is_unbiased"),
             Oracle("enumeration", "test_rollout_diversity_is_half_the_mean_distance_of_pairs"),
-        ),
-    ),
-    Equation(
-        id="sigma-vae/E50-psnr",
-        name="Peak signal-to-noise ratio",
-        where="Figure 7 (proxy)",
-        function="video.psnr",
-        oracles=(
-            Oracle("closed form", "test_psnr_of_round_numbers"),
-            Oracle("mpmath", "test_psnr_at_50_digits"),
         ),
     ),
     Equation(
@@ -639,16 +998,6 @@ ROWS = (
         names=("latent_colour_probe",),
     ),
     Equation(
-        id="sigma-vae/E52-colour_means",
-        name="Mean luma and chroma",
-        where="Section E (probe)",
-        function="image_metrics.colour_means",
-        oracles=(
-            Oracle("closed form", "test_colour_means_of_pure_colours"),
-            Oracle("identity", "test_colour_means_match_the_standard_library"),
-        ),
-    ),
-    Equation(
         id="sigma-vae/E52-chroma_error",
         name="Chroma error",
         where="Section E (probe)",
@@ -656,6 +1005,16 @@ ROWS = (
         oracles=(
             Oracle("closed form", "test_chroma_error_of_a_shift"),
             Oracle("monte carlo", "test_chroma_error_of_noise"),
+        ),
+    ),
+    Equation(
+        id="sigma-vae/E52-colour_means",
+        name="Mean luma and chroma",
+        where="Section E (probe)",
+        function="image_metrics.colour_means",
+        oracles=(
+            Oracle("closed form", "test_colour_means_of_pure_colours"),
+            Oracle("identity", "test_colour_means_match_the_standard_library"),
         ),
     ),
     Equation(
