@@ -1,4 +1,4 @@
-"""Checks of the two bounds, the Boltzmann prior, its gradients and the two evaluations, on models small enough to sum."""
+"""Checks of the two bounds, the Boltzmann prior and the two evaluations, on models small enough to sum."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ def _cross_entropy_error(rng: Generator, family: str, setting: float) -> float:
     for left in product((0.0, 1.0), repeat=2):
         known = np.where(left, 60.0, -60.0)
         density = np.exp(relaxations.smoothed_log_density(points, known, family, setting).sum(axis=-1))
-        chance = float(np.exp(np.sum(discrete_log_mass(np.array(left), logits))))
+        chance = float(np.exp(np.sum(_log_mass(np.array(left), logits))))
         for bit in (0.0, 1.0):
             state = -boltzmann.energy(np.array(left), np.array([bit]), *machine) - log_z
             mass = float((area * density) @ expit(right if bit else -right))
@@ -221,7 +221,7 @@ def _cross_entropy_error(rng: Generator, family: str, setting: float) -> float:
     return float((area * by_q) @ values) - exact
 
 
-def discrete_log_mass(bits: Array, logits: Array) -> Array:
+def _log_mass(bits: Array, logits: Array) -> Array:
     """Log mass of each bit."""
     return np.where(bits > 0, log_expit(logits), log_expit(-logits))
 
@@ -240,12 +240,10 @@ def _gradient_scores(rng: Generator, draws: int = 200_000) -> float:
     own = torch.tensor(np.broadcast_to(values, (draws, 3)).copy(), requires_grad=True)
     zeta = smooth.overlap_exp_icdf(torch.tensor(rng.random((draws, 1))), own[:, :1], beta)
     ratio = smooth.smoothing_log_ratio(zeta, FAMILY, beta)
-    groups = torch.tensor([0]), torch.tensor([1])
-    parts = [torch.tensor(part) for part in machine]
+    prior: Any = [torch.tensor(part) for part in (*machine, np.array(log_z))]
+    groups: Any = (torch.tensor([0]), torch.tensor([1]))
     right = own[:, 1:2] * zeta + own[:, 2:]
-    kl = twin.hierarchical_kl(
-        own[:, :1], right, ratio, torch.zeros_like(ratio), *groups, *parts, torch.tensor(log_z, dtype=torch.float64)
-    )
+    kl = twin.hierarchical_kl(own[:, :1], right, ratio, torch.zeros_like(ratio), *groups, *prior)
     (gradient,) = torch.autograd.grad(kl.sum(), own)
     found = gradient.numpy()
     scores = []
@@ -293,7 +291,9 @@ def two_evaluations(rng: Generator) -> Metrics:
     exact_smoothed = _exact_evidence(beta, machine, pixels, decoder)
     scores = {}
     for name, exact in (("binary", exact_binary), ("smoothed", exact_smoothed)):
-        seen, bits, given = [], [], []
+        seen: list[Array] = []
+        bits: list[Array] = []
+        given: list[Array] = []
         for i in (0, 1):
             # The second unit is drawn given what the networks see of the first.
             given.append(np.full(draws, logits[0]) if i == 0 else logits[1] + 2 * logits[2] * seen[0])
@@ -301,8 +301,9 @@ def two_evaluations(rng: Generator) -> Metrics:
             uniform = rng.random(draws)
             seen.append(bits[i] if name == "binary" else _given_bit(uniform, bits[i], beta))
         likelihood = _log_likelihood(np.stack(seen, axis=-1), pixels, *decoder)
-        columns = [value[:, None] for value in (*bits, *given)]
-        weight = np.exp(boltzmann.log_weight(likelihood, *columns, *machine, log_z, 0.0))
+        units: Any = [value[:, None] for value in (*bits, *given)]
+        arguments: Any = (*units, *machine, log_z, 0.0)
+        weight = np.exp(boltzmann.log_weight(likelihood, *arguments))
         scores[f"{name}_standard_errors"] = abs(weight.mean() - exact) / (weight.std() / math.sqrt(draws))
     sharp = _exact_evidence(1e5, machine, pixels, decoder)
     return {

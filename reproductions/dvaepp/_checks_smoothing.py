@@ -142,21 +142,21 @@ def inverse_by_log(rng: Generator) -> Metrics:
         rho, logits = np.concatenate([rho, expit(-LOGITS)]), np.concatenate([logits, LOGITS])
         zeta = relaxations.overlap_exp_icdf(rho, logits, beta)
         double.append(_round_trip_units(zeta, rho, logits, beta, 2**-52))
-        narrow = [torch.tensor(value, dtype=torch.float32) for value in (rho, logits)]
-        found = twin.overlap_exp_icdf(*narrow, beta).double().numpy()
-        given = [value.double().numpy() for value in narrow]
-        single.append(_round_trip_units(found, *given, float(beta), 2**-23))
+        narrow, narrow_logits = (torch.tensor(value, dtype=torch.float32) for value in (rho, logits))
+        found = twin.overlap_exp_icdf(narrow, narrow_logits, beta).double().numpy()
+        given = narrow.double().numpy()
+        single.append(_round_trip_units(found, given, narrow_logits.double().numpy(), beta, 2**-23))
         for kind, eps in (("float64", 2**-52), ("float32", 2**-23)):
-            values = [np.asarray(v, kind) for v in (rho, expit(logits))]
-            printed = _printed_exponential(*values, np.asarray(beta, kind)).astype(float)
-            units = _round_trip_units(printed, values[0].astype(float), logits, beta, eps)
+            rounded, chance = np.asarray(rho, kind), np.asarray(expit(logits), kind)
+            printed = _printed_exponential(rounded, chance, np.asarray(beta, kind)).astype(float)
+            units = _round_trip_units(printed, rounded.astype(float), logits, beta, eps)
             failed[kind] += int(np.sum(~(units <= 8)))
     bracket, asinh = [], []
     for _ in range(300):
         q, rho, beta = rng.uniform(0.01, 0.99), rng.uniform(0.01, 0.99), rng.uniform(1, 8)
         found = float(relaxations.overlap_exp_icdf(rho, logit(q), beta))
         root = optimize.brentq(
-            lambda z, l=logit(q), r=rho, b=beta: float(relaxations.overlap_exp_cdf(z, l, b)) - r, 0, 1, xtol=1e-14
+            lambda z, p=q, r=rho, b=beta: float(relaxations.overlap_exp_cdf(z, logit(p), b)) - r, 0, 1, xtol=1e-14
         )
         bracket.append(found - root)
         asinh.append(found - float(relaxations.overlap_exp_icdf_asinh(rho, q, beta)))
@@ -270,10 +270,12 @@ def _anchored_round_trips() -> tuple[float, float]:
     for s in (1.0, 0.3, 0.1, 0.05, 0.02, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6):
         offsets = relaxations.overlap_logistic_offsets(rho, logits, 0, 1, s)
         worst["float64"] = max(worst["float64"], _anchored(offsets, rho, logits, 1 / s) / 2**-52)
-        narrow = [torch.tensor(value, dtype=torch.float32) for value in (np.clip(rho, 0, 1 - 2**-24), logits)]
-        offsets = tuple(x.double().numpy() for x in twin.overlap_logistic_offsets(*narrow, 0.0, 1.0, s))
-        given = [value.double().numpy() for value in narrow]
-        worst["float32"] = max(worst["float32"], _anchored(offsets, *given, 1 / s) / 2**-23)
+        narrow = torch.tensor(np.clip(rho, 0, 1 - 2**-24), dtype=torch.float32)
+        narrow_logits = torch.tensor(logits, dtype=torch.float32)
+        first, second = twin.overlap_logistic_offsets(narrow, narrow_logits, 0.0, 1.0, s)
+        offsets, given = (first.double().numpy(), second.double().numpy()), narrow.double().numpy()
+        error = _anchored(offsets, given, narrow_logits.double().numpy(), 1 / s)
+        worst["float32"] = max(worst["float32"], error / 2**-23)
     return worst["float64"], worst["float32"]
 
 

@@ -112,6 +112,15 @@ def batches(rng: np.random.Generator) -> Metrics:
     return {"file_differences": wrong, "images_seen_error": max(errors)}
 
 
+def learning_rates(rng: np.random.Generator) -> Metrics:
+    """Printed learning rates against those of the two codes."""
+    own, theirs = tables.printed("table-3/optimiser-and-rate").values()
+    return {
+        "own_differences": sum(rate != own for rate, _ in released.RATES.values()),
+        "vdvae_differences": sum(rate != theirs for _, rate in released.RATES.values()),
+    }
+
+
 def spectrum(rng: np.random.Generator) -> Metrics:
     """Symmetric, asymmetric and mixed designs, counted by one formula."""
     return {

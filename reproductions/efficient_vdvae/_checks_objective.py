@@ -130,8 +130,8 @@ def elbo_bound(rng: np.random.Generator) -> Metrics:
         bound = float(top_down.elbo(fit, [mean], [scale], [np.zeros(3)], [np.ones(3)]))
         image = weight @ weight.T + noise**2 * np.eye(4)
         evidence = float(stats.multivariate_normal(offset, image).logpdf(x))
-        precision = np.eye(3) + weight.T @ weight / noise**2
-        centre = np.linalg.solve(precision, weight.T @ (x - offset)) / noise**2
+        precision = np.asarray(np.eye(3) + weight.T @ weight / noise**2, dtype=np.float64)
+        centre: Array = np.asarray(np.linalg.solve(precision, weight.T @ (x - offset)) / noise**2, dtype=np.float64)
         divergence = _divergence(mean, scale, centre, precision)
         errors.append(abs(bound + divergence - evidence))
         negative += evidence < bound

@@ -92,6 +92,13 @@ BATCHES = {
     "ImageNet 64": (32, 4 * 32),
     "FFHQ 256 5-bit": (16, 1 * 32),
 }
+# First learning rates of the two codes (files of Efficient-VDVAE, defaults of VDVAE).
+RATES = {
+    "CIFAR-10": (1e-3, 2e-4),
+    "ImageNet 32": (1e-3, 1.5e-4),
+    "ImageNet 64": (1e-3, 1.5e-4),
+    "FFHQ 256 5-bit": (1e-3, 1.5e-4),
+}
 
 
 def parameters(table: Counts) -> int:
@@ -103,9 +110,9 @@ def layers(data: str, model: str) -> dict[int, int]:
     """Stochastic layers of a model at each side, from its links and what is added after them."""
     if model == "VDVAE":
         own = VDVAE[data]
-        rows = zip(own.sides, [1] * len(own.sides), own.decoder, strict=True)
+        rows = [(side, 1, down) for side, down in zip(own.sides, own.decoder, strict=True)]
     else:
-        rows = ((side, links, down) for side, _, links, down, *_ in EFFICIENT[data, model].tolist())
+        rows = [(side, links, down) for side, _, links, down, *_ in EFFICIENT[data, model].tolist()]
     return {side: int(architecture.layer_count([down - links] + [0] * (links - 1))) for side, links, down in rows}
 
 

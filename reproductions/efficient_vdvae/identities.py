@@ -32,6 +32,7 @@ CHECKS: dict[str, Callable[[np.random.Generator], dict[str, float]]] = {
         "table-3/width": architecture.widths,
         "table-3/c1-differs-only-in-width": architecture.differs_only_in_width,
         "table-3/batch": architecture.batches,
+        "table-3/optimiser-and-rate": architecture.learning_rates,
         **{
             f"table-6/{slug}": architecture.layers_per_resolution(data, slug)
             for slug, data in (DATA_SETS | {"ffhq-256": "FFHQ 256 5-bit"}).items()
@@ -86,7 +87,9 @@ METRICS: dict[str, Metric] = {
         "negative_gaps",
         "not_increasing_in_slope",
         "other_differences",
+        "own_differences",
         "sum_differences",
+        "vdvae_differences",
     ),
     **_exact(
         "parameters",

@@ -104,9 +104,9 @@ def five_scales(rng: np.random.Generator) -> Metrics:
     layout, row = LAYOUTS["celeba-hq"], tables.printed("fig-12/five-scales")
     wanted = _listed("fig-12/five-scales", r"sides ([\d,]+) on")
     sides = sorted(layout.sides.tolist())
-    wrong = len(sides) != row["scales"] or layout.resolution != row["image side"]
-    wrong += (sides[0], sides[-1]) != (row["smallest side"], row["largest side"])
-    return {"side_differences": wrong + (sides != wanted)}
+    found = (len(sides), layout.resolution, sides[0], sides[-1])
+    printed = (row["scales"], row["image side"], row["smallest side"], row["largest side"])
+    return {"side_differences": sum(a != b for a, b in zip(found, printed, strict=True)) + (sides != wanted)}
 
 
 def mnist_example(rng: np.random.Generator) -> Metrics:

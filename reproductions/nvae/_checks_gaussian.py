@@ -89,7 +89,7 @@ def elbo_lower_bound(rng: np.random.Generator) -> Metrics:
             gap = float(model["evidence"]) - bound
             gaps.append(gap)
             relative.append(abs(gap / _divergence(mean, factor, model) - 1))
-            exact = np.linalg.cholesky(model["covariance"])
+            exact = np.asarray(np.linalg.cholesky(model["covariance"]), dtype=np.float64)
             tight = float(weights @ _terms(model, model["mean"], exact, nodes)[0])
             equality.append(abs(float(model["evidence"]) - tight))
         for values in _terms(model, mean, factor, rng.standard_normal((100_000, groups))):

@@ -121,7 +121,8 @@ def likelihood_totals(rng: np.random.Generator) -> Metrics:
     wide = (3, 10, 1, 64)
     parts = [np.broadcast_to(rng.uniform(low, high, (3, 10, 1, 1)), wide) for low, high in ((-1, 1), (-3, 0), (-1, 1))]
     logits = np.broadcast_to(rng.standard_normal((10, 1, 1)), (10, 1, 64))
-    masses.append(np.exp(likelihoods.mixture_of_logistics(codes, logits, *parts, levels=4)).sum())
+    means, scales, ties = parts
+    masses.append(np.exp(likelihoods.mixture_of_logistics(codes, logits, means, scales, ties, levels=4)).sum())
     logit = rng.uniform(-30, 30, (100, 1))
     binary = sum(np.exp(bernoulli.log_likelihood(np.full((100, 1), float(x)), logit)) for x in (0, 1))
     edge = []
@@ -151,7 +152,7 @@ def unconditional_decoder(rng: np.random.Generator) -> Metrics:
         other = image.copy()
         other[place] = 1 - other[place]
         changed = codes.copy()
-        changed[(slice(None), *place)] = (changed[(slice(None), *place)] + 40) % 256
+        changed[:, place[0], place[1]] = (changed[:, place[0], place[1]] + 40) % 256
         now = (
             bernoulli.log_likelihood(other, logits) != terms,
             likelihoods.mixture_of_logistics(changed, weights, means, scales, coefficients) != mixture,
@@ -269,7 +270,7 @@ def _circular(x: Array, weight: Array) -> Array:
 CHANNELS, SIDE, HIDDEN = 3, 5, 6
 
 
-def _flow(rng: np.random.Generator) -> tuple[list[Array], Array]:
+def random_flow(rng: np.random.Generator) -> tuple[list[Array], Array]:
     """Random kernels of one step, of the size at which the shift is of order one."""
     weights = [
         rng.standard_normal((HIDDEN, CHANNELS, 3, 3)) / 3,
@@ -279,7 +280,7 @@ def _flow(rng: np.random.Generator) -> tuple[list[Array], Array]:
     return weights, rng.standard_normal(CHANNELS)
 
 
-def _order(mirrored: bool) -> NDArray[np.int64]:
+def variable_order(mirrored: bool) -> NDArray[np.int64]:
     """Positions of the flattened (channel, row, column) array in the order of the flow."""
     index = np.arange(CHANNELS * SIDE**2).reshape(CHANNELS, SIDE, SIDE)
     if mirrored:
@@ -290,7 +291,7 @@ def _order(mirrored: bool) -> NDArray[np.int64]:
 def _invert(z: Array, weights: list[Array], bias: Array, mirrored: bool) -> Array:
     """One variable after the other in the order of the flow."""
     found, flat = np.zeros_like(z), z.ravel()
-    for place in _order(mirrored):
+    for place in variable_order(mirrored):
         shift = flows.autoregressive_shift(found, weights, bias, mirrored).ravel()
         found.ravel()[place] = flat[place] - shift[place]
     return found
@@ -300,12 +301,12 @@ def volume_preserving(rng: np.random.Generator) -> Metrics:
     """Finite Jacobian of a plain and of a mirrored step in their order, and sequential inversion."""
     above, diagonal, inversion, logs = 0.0, 0.0, 0.0, 0.0
     for mirrored in (False, True):
-        weights, bias = _flow(rng)
+        weights, bias = random_flow(rng)
         z = rng.standard_normal((1, CHANNELS, SIDE, SIDE))
         base = flows.additive_step(z, weights, bias, mirrored)
         steps = z + np.eye(z.size).reshape(z.size, CHANNELS, SIDE, SIDE)
         moved = flows.additive_step(steps, weights, bias, mirrored) - base
-        order = _order(mirrored)
+        order = variable_order(mirrored)
         jacobian = moved.reshape(z.size, z.size).T[np.ix_(order, order)]
         above = max(above, float(np.max(np.abs(np.triu(jacobian, 1)))))
         diagonal = max(diagonal, float(np.max(np.abs(np.diag(jacobian) - 1))))
@@ -321,7 +322,7 @@ def volume_preserving(rng: np.random.Generator) -> Metrics:
 
 def no_inversion(rng: np.random.Generator) -> Metrics:
     """Log density carried forward through a pair of steps, against the one at the inverted sample."""
-    pair = [(*_flow(rng), mirrored) for mirrored in (False, True)]
+    pair = [(*random_flow(rng), mirrored) for mirrored in (False, True)]
     worst = 0.0
     for _ in range(5):
         z = rng.standard_normal((1, CHANNELS, SIDE, SIDE))

@@ -13,6 +13,7 @@ import numpy as np
 from reproductions.harness import Context, DataInfo, Metric, Reproduction, Unit
 from reproductions.nvae import _checks_architecture as architecture
 from reproductions.nvae import _checks_gaussian as gaussian
+from reproductions.nvae import _checks_layers as layers
 from reproductions.nvae import _checks_training as training
 from reproductions.nvae._configurations import LAYOUTS
 
@@ -55,6 +56,10 @@ CHECKS: dict[str, Callable[[np.random.Generator], dict[str, float]]] = {
         "app-a/channels-double": architecture.channels_double,
         "app-a/datasets": training.data_sets,
         "fig-12/five-scales": architecture.five_scales,
+        "sec-3-1-1/bn-shift-amplified-by-gain": layers.shift_amplified,
+        "app-a/wn-has-no-effect-under-bn": layers.scale_of_weights,
+        "app-a/bn-and-se-break-autoregression": layers.broken_order,
+        "app-a/size-factor-direction": layers.size_factor,
     }.items()
 }
 
@@ -68,6 +73,10 @@ METRICS: dict[str, Metric] = {
         "1",
         "largest absolute error over all cases",
         "above_diagonal",
+        "above_diagonal_evaluated",
+        "above_diagonal_excited",
+        "above_diagonal_normalised",
+        "above_diagonal_nothing",
         "bernoulli_mass_error",
         "diagonal_error",
         "divergence_slope_error",
@@ -77,6 +86,8 @@ METRICS: dict[str, Metric] = {
         "gradient_slope_error",
         "inversion_error",
         "log_determinant",
+        "output_difference",
+        "shift_error",
         "logarithm_slope_error",
         "mixture_mass_error",
         "public_edge_error",
@@ -236,6 +247,12 @@ METRICS: dict[str, Metric] = {
         "largest_side",
         "smallest_side",
     ),
+    **_exact(
+        "1",
+        "balancing weight",
+        *(f"{rule}_{group}" for rule in ("plain", "printed", "public") for group in ("coarse", "fine")),
+    ),
+    **_exact("1", "logarithm of a ratio of weights", "log_ratio_printed_to_public"),
     **{
         name: Metric(unit="standard errors", reduction="largest over the cases", kind="estimate")
         for name in ("estimators_standard_errors", "first_bounds_apart", "limit_standard_errors")
@@ -266,6 +283,7 @@ REPRODUCTION = Reproduction(
         "claims/nvae.yaml",
         "reproductions/nvae/_checks_architecture.py",
         "reproductions/nvae/_checks_gaussian.py",
+        "reproductions/nvae/_checks_layers.py",
         "reproductions/nvae/_checks_training.py",
         "reproductions/nvae/_configurations.py",
         "reproductions/nvae/tables.py",
@@ -274,13 +292,16 @@ REPRODUCTION = Reproduction(
             for topic in (
                 "activations",
                 "architecture",
+                "balancing",
                 "bernoulli",
                 "bounds",
                 "collapse",
+                "convolution",
                 "flows",
                 "gaussian",
                 "hermite",
                 "likelihoods",
+                "normalisation",
                 "optimisers",
                 "quantisation",
                 "residual_normal",

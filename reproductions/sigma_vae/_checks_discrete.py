@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy import integrate, stats
@@ -41,6 +43,36 @@ def bitwise_eight_values(rng: Generator) -> Metrics:
     }
 
 
+def categorical_head_memory(rng: Generator) -> Metrics:
+    """GiB of output, saved tensors and gradient of a head at 1024 x 1024 x 3, by tensors without storage."""
+    import torch
+
+    from vaes.ops import calibration
+
+    def held(shape: tuple[int, ...], loss: Callable[[Any], Any]) -> float:
+        saved: list[int] = []
+
+        def keep(tensor: Any) -> Any:
+            saved.append(tensor.nbytes)
+            return tensor
+
+        output = torch.empty(shape, device="meta", requires_grad=True)
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            value = loss(output).sum()
+        (gradient,) = torch.autograd.grad(value, output)
+        return (output.nbytes + sum(saved) + gradient.nbytes) / 2**30
+
+    def categorical(images: int) -> float:
+        codes = torch.zeros(images, 1, 3, 1024, 1024, dtype=torch.int64, device="meta")
+        return held((images, 256, 3, 1024, 1024), lambda logits: torch.log_softmax(logits, 1).gather(1, codes))
+
+    def gaussian(images: int) -> float:
+        x, log_sigma = torch.empty(images, 3 * 1024**2, device="meta"), torch.zeros((), device="meta")
+        return held((images, 3 * 1024**2), lambda mean: calibration.gaussian_nll(x, mean, log_sigma))
+
+    return {"categorical_head": categorical(1), "categorical_batch": categorical(16), "gaussian_batch": gaussian(16)}
+
+
 def cross_entropy_is_log_likelihood(rng: Generator) -> Metrics:
     """Cross-entropy on bits against the Bernoulli log mass; on grey targets it also holds their entropy."""
     logits = np.concatenate([np.linspace(-500, 500, 1001), rng.standard_normal(500)])
@@ -62,7 +94,7 @@ def cross_entropy_is_log_likelihood(rng: Generator) -> Metrics:
 
 def bitwise_general_format(rng: Generator) -> Metrics:
     """Bytes, words, two's complement and half floats as bits: there and back, mass, cost of zero logits."""
-    formats = {
+    formats: dict[str, tuple[np.ndarray, int]] = {
         "uint8": (np.arange(256, dtype=np.uint8), 8),
         "uint16": (rng.integers(0, 2**16, 2000).astype(np.uint16), 16),
         "int8": (np.arange(-128, 128).astype(np.int8), 8),
@@ -70,7 +102,7 @@ def bitwise_general_format(rng: Generator) -> Metrics:
     }
     wrong, mass, cost = 0, [], []
     for values, count in formats.values():
-        unsigned = np.uint8 if count == 8 else np.uint16
+        unsigned: Any = np.uint8 if count == 8 else np.uint16
         codes = values.view(unsigned).astype(np.int64)
         back = quantisation.from_bits(quantisation.to_bits(codes, count)).astype(unsigned).view(values.dtype)
         wrong += int(np.sum(back != values))
@@ -169,7 +201,7 @@ def single_logistic(rng: Generator) -> Metrics:
     found, order = likelihoods.mixture_of_logistics(codes, logits, means, scales), rng.permutation(5)
     turned = likelihoods.mixture_of_logistics(codes, logits[order], means[:, order], scales[:, order])
     without = np.concatenate([logits, np.full((1, 4, 4), -1e4)])
-    wider = [np.concatenate([part, rng.uniform(-1, 0, (3, 1, 4, 4))], axis=1) for part in (means, scales)]
+    wider: Any = [np.concatenate([part, rng.uniform(-1, 0, (3, 1, 4, 4))], axis=1) for part in (means, scales)]
     return {
         "single_difference": _largest(single - alone),
         "identical_difference": _largest(same - alone),
@@ -190,7 +222,8 @@ def coefficients_removed(rng: Generator) -> Metrics:
         np.full((3, 2, 1, 1), -1.5),
     )
     wide = [np.broadcast_to(part, (*part.shape[:-2], 216, 1)) for part in (logits, means, scales)]
-    joint = np.exp(likelihoods.mixture_of_logistics(colours, *wide, levels=6))[:, 0].reshape(6, 6, 6)
+    arguments: Any = (colours, *wide, None, 6)
+    joint = np.exp(likelihoods.mixture_of_logistics(*arguments))[:, 0].reshape(6, 6, 6)
     product = np.einsum("a,b,c->abc", joint.sum((1, 2)), joint.sum((0, 2)), joint.sum((0, 1)))
     return {
         "head_width": _head_width(coefficients=False),

@@ -32,6 +32,7 @@ CHECKS: dict[str, Callable[[np.random.Generator], dict[str, float]]] = {
     "sigma-vae/appendix-d/eq-12-signs": variance.printed_bound,
     "sigma-vae/appendix-d/eq-12-corrected-bound": variance.corrected_bound,
     "sigma-vae/appendix-d/greedy-penalty": variance.greedy_penalty,
+    "sigma-vae/appendix-e/categorical-impractical": discrete.categorical_head_memory,
     "sigma-vae/appendix-e/bitwise-eight-values": discrete.bitwise_eight_values,
     "sigma-vae/appendix-e/bce-reduces-to-loglik": discrete.cross_entropy_is_log_likelihood,
     "sigma-vae/appendix-e/bitwise-general-format": discrete.bitwise_general_format,
@@ -82,7 +83,8 @@ METRICS: dict[str, Metric] = (
     | _described("nats", "worked example", "excess_over_marginal", "printed_value", "marginal", "penalty_2352")
     | _described("nats", "worked example", "cost_celeba", "cost_frey")
     | _described("1", "worked example", "shift_0", "shift_2_2", "shift_3_5", "public_variance", "divergence_slope")
-    | _described("GiB", "per image of 1024 x 1024 x 3", "memory_gib")
+    | _described("GiB", "per image of 1024 x 1024 x 3", "memory_gib", "categorical_head")
+    | _described("GiB", "per 16 images of 1024 x 1024 x 3", "categorical_batch", "gaussian_batch")
     | _described("1", "ratio to the categorical", "memory_ratio")
 )
 

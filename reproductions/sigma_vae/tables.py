@@ -159,7 +159,7 @@ def unit_variance_floor() -> Metrics:
     below = 0
     for name, value in cells.items():
         column = name.split(" / ")[1]
-        below += value < calibration.unit_gaussian_floor(DIMS[column])
+        below += value < float(calibration.unit_gaussian_floor(DIMS[column]))
     floors = {f"floor_{dims}": float(calibration.unit_gaussian_floor(dims)) for dims in (2352, 784, 3072)}
     return {"cells_below_floor": below} | floors
 
@@ -261,7 +261,7 @@ def column_identity() -> Metrics:
     violations = []
     for dims in (2352, 3072):
         above = sum(value > dims * math.log(255) for value in difference.values())
-        violations.append(above + (density["Gaussian VAE"] < calibration.unit_gaussian_floor(dims)))
+        violations.append(above + (density["Gaussian VAE"] < float(calibration.unit_gaussian_floor(dims))))
     limit = 2352 * math.log(255)
     return {
         "fewest_violations": min(violations),

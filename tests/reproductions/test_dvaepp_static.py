@@ -113,12 +113,12 @@ def test_two_runs_agree_in_every_bit(claim, rows) -> None:
 FAULTS = {
     "distribution function a little high": (
         "app-a/exponential-mixture-cdf",
-        (relaxations, "overlap_exp_cdf", lambda right: lambda z, l, b: right(z, l, b) + 1e-9),
+        (relaxations, "overlap_exp_cdf", lambda right: lambda *a: right(*a) + 1e-9),
         "cdf_error",
     ),
     "inverse a millionth off": (
         "app-a/inverse-cdf-by-log",
-        (relaxations, "overlap_exp_icdf", lambda right: lambda r, l, b: right(r, l, b) * (1 - 1e-6)),
+        (relaxations, "overlap_exp_icdf", lambda right: lambda *a: right(*a) * (1 - 1e-6)),
         "round_trip_float64",
     ),
     "slope a millionth off": (
@@ -161,7 +161,7 @@ FAULTS = {
         (
             boltzmann,
             "hierarchical_cross_entropy",
-            lambda right: lambda l, r, a, b, g, h, *rest: right(l, r, 0 * a, b, g, h, *rest),
+            lambda right: lambda *a: right(*a[:2], 0 * a[2], *a[3:]),
         ),
         "enumeration_error",
     ),
@@ -172,7 +172,7 @@ FAULTS = {
     ),
     "milestone one step late": (
         "app-f/learning-rate-schedule",
-        (schedules, "step_decay", lambda right: lambda step, *rest: right(step - 1, *rest)),
+        (schedules, "step_decay", lambda right: lambda step, *rest: right(np.maximum(step - 1, 0), *rest)),
         "schedule_error",
     ),
     "weights of sum one": (
@@ -184,6 +184,16 @@ FAULTS = {
         "app-h/epsilon-softens-small-kl",
         (balancing, "balance_weights", lambda right: lambda kl, f, e: right(kl, f, 0.0)),
         "distance_from_one",
+    ),
+    "weights half way to one": (
+        "app-h/coefficients-only-during-annealing",
+        (balancing, "regularised_loss", lambda right: lambda n, k, g, a, *rest: right(n, k, g, 0.5 + a / 2, *rest)),
+        "loss_difference_below_one",
+    ),
+    "a bit at the end of annealing": (
+        "app-h/coefficients-only-during-annealing",
+        (balancing, "regularised_loss", lambda right: lambda *a: right(*a) * (1 + 2**-52)),
+        "loss_difference_at_one",
     ),
     "pixels shared by two scales": (
         "fig-8/pixel-subsets-partition-the-image",
