@@ -488,7 +488,7 @@ def mixture_sample(
 ) -> Array:
     r"""Draw pixels from a mixture of logistics: one component per pixel, then the channels in order.
 
-    .. math:: m^*=\arg\max_m\big[a_m/T-\log(-\log U_m)\big],\quad
+    .. math:: m^*=\operatorname{arg\,max}_m\big[a_m/T-\log(-\log U_m)\big],\quad
               x_c=\mathrm{clip}\big(\mu_{cm^*}(x_{<c})+T\,s_{cm^*}\log\tfrac u{1-u}\big)
 
     Parameters
@@ -580,7 +580,7 @@ def mixture_mean(
 def categorical_sample(logits: ArrayLike, noise: ArrayLike) -> Codes:
     r"""Draw levels from a categorical distribution (Gumbel maximum).
 
-    .. math:: k=\arg\max_j\big[a_j-\log(-\log U_j)\big]
+    .. math:: k=\operatorname{arg\,max}_j\big[a_j-\log(-\log U_j)\big]
 
     Parameters
     ----------

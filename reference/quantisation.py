@@ -114,7 +114,7 @@ def nearest_code(x: ArrayLike, levels: int, low: float = 0.0, high: float = 1.0)
 def quantise_bits(pixels: ArrayLike, bits: int) -> Codes:
     r"""Leading bits of 8-bit pixels.
 
-    .. math:: k=\Big\lfloor\frac u{2^{8-b}}\Big\rfloor
+    .. math:: k=\left\lfloor\frac u{2^{8-b}}\right\rfloor
 
     Parameters
     ----------

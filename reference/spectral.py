@@ -154,7 +154,7 @@ def conv_norm(weight: ArrayLike, height: int, width: int) -> Array:
     r"""Exact norm of a convolution with stride 1 and circular padding, as an operator on maps.
 
     .. math:: \|\mathrm{conv}\|_2=\max_{\omega}
-              \Big\|\sum_{p,q}W_{\cdot\cdot pq}\,e^{-2\pi i(\omega_1p/H+\omega_2q/W)}\Big\|_2
+              \left\|\sum_{p,q}W_{\cdot\cdot pq}\,e^{-2\pi i(\omega_1p/H+\omega_2q/W)}\right\|_2
 
     Parameters
     ----------

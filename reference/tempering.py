@@ -84,7 +84,7 @@ def energy_moments(
 def swap_probability(energies: ArrayLike, inverse_temperatures: ArrayLike) -> Array:
     r"""Probability of accepting the swap of two neighbours on the ladder.
 
-    .. math:: \alpha_k=\min\big\{1,\exp\big[(t_k-t_{k+1})(E_k-E_{k+1})\big]\big\}
+    .. math:: \alpha_k=\min\{1,\exp\big[(t_k-t_{k+1})(E_k-E_{k+1})\big]\}
 
     Parameters
     ----------

@@ -5,21 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, Phase, settings
 
 from reference import registry
+from tests import profiles
 from tests.conformance.implementation import DEFAULT, Implementation
 
-COMMON = {
-    "deadline": None,
-    "print_blob": False,
-    "report_multiple_bugs": False,
-    "phases": [phase for phase in Phase if phase is not Phase.explain],
-    "suppress_health_check": [HealthCheck.too_slow],
-}
-settings.register_profile("ci", max_examples=30, derandomize=True, database=None, **COMMON)
-settings.register_profile("thorough", max_examples=2000, **COMMON)
-settings.load_profile("ci")
+profiles.load()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -681,7 +681,7 @@ ROWS = (
             Oracle("enumeration", "test_quantise_bits_from_reals_is_exact_in_every_precision"),
         ),
         names=("quantize_bits",),
-        formula=r"\tilde x=\frac1{2^n-1}\Big\lfloor\frac{255x}{2^{8-n}}\Big\rfloor,\qquad x=\frac u{255}",
+        formula=r"\tilde x=\frac1{2^n-1}\left\lfloor\frac{255x}{2^{8-n}}\right\rfloor,\qquad x=\frac u{255}",
     ),
     Equation(
         id="nvae/E34",

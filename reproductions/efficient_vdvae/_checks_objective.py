@@ -241,7 +241,8 @@ def _fitted_bits(half: float, floor: int, steps: int = 4000, rate: float = 0.01)
         by_scale = (-a * _logistic(-a) + b * _logistic(b)) / scale - tail
         slope = float(_logistic(SMOOTHING * raw)) if free > least else 0.0
         gradient = -np.array([by_mean.mean(), by_scale.mean() * slope])
-        state = optimisers.adamax(*state[:1], gradient, *state[1:], count=count, rate=rate)
+        weights, first, norm = state
+        state = optimisers.adamax(weights, gradient, first, norm, count=count, rate=rate)
     mean, raw = state[0]
     scale = max(float(residual_normal.softplus_scale(raw, SMOOTHING)), least)
     masses = likelihoods.discretised_logistic(codes, mean, scale, LEVELS, -1.0, high, half)

@@ -274,11 +274,12 @@ def _directional(
     try:
         with np.errstate(all="ignore"):
             (coarse, coarse_bend), (fine, fine_bend) = differences(COARSE), differences(FINE)
+            finer, _ = differences(FINE / 8)
     except ValueError:
         return None
     # The bend of a smooth function shrinks with the step, that of a kink stays.
     kink = fine_bend > 0.5 * coarse_bend and fine_bend > 1e-6 * abs(fine)
-    uncertainty = 4 * abs(fine - coarse)
+    uncertainty = 4 * max(abs(fine - coarse), abs(fine - finer))
     return (
         None
         if kink or not np.isfinite(fine) or uncertainty > 1e-3 * abs(fine) + 1e-6

@@ -16,6 +16,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 
 from reference import registry
+from tests import profiles
 from tests.conformance import inputs
 from tests.conformance.comparison import gradient_discrepancy, value_discrepancy
 from tests.conformance.implementation import DEFAULT, Implementation
@@ -61,6 +62,7 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=300)
     options = parser.parse_args()
     torch.set_num_threads(1)
+    profiles.load()
     known = registry.functions()
     if unknown := [name for name in options.functions if name not in known]:
         parser.error(f"not registered: {', '.join(unknown)}")

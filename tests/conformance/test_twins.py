@@ -19,6 +19,7 @@ GRADIENTS = [(function, dtype) for function, dtype in CASES if dtype != "bfloat1
 PER_DTYPE = {"float64": 1.0, "float32": 1.0, "bfloat16": 0.5}
 
 
+EXAMPLES: int | None = None
 PHASES = tuple(phase for phase in Phase if phase is not Phase.explain)
 
 
@@ -26,7 +27,7 @@ def run(function: str, dtype: str, implementation: Implementation, compare, kind
     """Draw inputs and compare; fail with the smallest counterexample as a message."""
     implementation.find(function)
     limit = allowed(function, kind, dtype, implementation.device)
-    examples = max(1, int(settings.default.max_examples * PER_DTYPE[dtype]))
+    examples = max(1, int((EXAMPLES or settings.default.max_examples) * PER_DTYPE[dtype]))
 
     @settings(max_examples=examples, phases=PHASES, suppress_health_check=list(HealthCheck))
     @given(arguments=inputs.strategy(function))

@@ -28,8 +28,9 @@ MUTANTS = [(topic, fault, killer) for topic in TOPICS for fault, killer in mutan
 
 
 @pytest.fixture(autouse=True)
-def no_shrinking(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A killed mutant is enough; its smallest counterexample is for who runs the suite on it."""
+def more_examples_and_no_shrinking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rare corners get more draws; a killed mutant is enough, its smallest counterexample is for who runs it alone."""
+    monkeypatch.setattr(test_twins, "EXAMPLES", 500)
     monkeypatch.setattr(test_twins, "PHASES", (Phase.explicit, Phase.generate))
 
 
