@@ -172,7 +172,8 @@ def spike_exp_icdf(rho: ArrayLike, logits: ArrayLike, beta: ArrayLike) -> Array:
     rho, logits, beta = _noise_arguments(rho=rho, logits=logits, beta=beta)
     above = _above(rho, logits)
     t = np.where(above > 0, above / np.maximum(expit(logits), np.finfo(float).tiny), 0)
-    with np.errstate(divide="ignore", over="ignore"):
+    # "invalid": inf - inf where q underflows; that branch is then not taken.
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         moderate = np.log1p(np.expm1(np.minimum(beta, 30)) * t) / beta
         # exp(beta) overflows; the argument of the logarithm is e^beta t + (1 - t) with 1 - t = (1 - rho) / q
         large = 1 + np.logaddexp(np.log(t), np.log(1 - rho) - log_expit(logits) - beta) / beta

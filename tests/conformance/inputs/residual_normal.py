@@ -12,6 +12,9 @@ from tests.conformance.inputs.common import array, real_numbers, scale_numbers, 
 
 SLOPES = st.sampled_from([math.log(2), 0.4, 1.0, 0.125])
 
+# In bfloat16 the squared distance of bounded Normals at their largest ratio of scales overflows.
+DTYPES = {"bounded_kl": ("float64", "float32")}
+
 
 def parameters() -> SearchStrategy[dict[str, Any]]:
     return together(
