@@ -389,7 +389,6 @@ def test_mixture_keeps_no_more_than_its_parameters() -> None:
 
 
 # Dynamo makes an instance of torch.autograd.Function, which torch deprecates.
-@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 def test_mixture_compiles_with_its_gradient() -> None:
     from vaes.ops.likelihoods import mixture_of_logistics
 
