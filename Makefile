@@ -20,7 +20,7 @@ lint: .venv/.installed
 
 .venv/.installed: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --editable '.[test,cluster]'
+	$(BIN)/pip install --quiet --no-compile --editable '.[test,cluster]'
 	touch $@
 
 clean:

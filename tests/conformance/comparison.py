@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,8 @@ ALLOWED = 4.0
 # A record comes from a few hundred draws; below this it says more about them than about the twin.
 SMALLEST_RECORD = 2.0
 Place = tuple[str, int | None]
-COARSE, FINE = 2.0**-8, 2.0**-10
+# Steps of the differences: halves, so that their stencils share points.
+COARSE, MIDDLE, FINE = 2.0**-8, 2.0**-9, 2.0**-10
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,7 @@ def gradient_discrepancy(
             continue
         wanted, uncertainty, bend = found
         # The differences carry the rounding of the values that they subtract, divided by their step.
-        reach = _moved(arguments, place, 2 * FINE * direction)
-        uncertainty += (2.0**-50 * max(size, _weighted_scale(reference, reach, cotangents)) + 2.0**-100) / FINE
+        uncertainty += (2.0**-50 * size + 2.0**-100) / MIDDLE
         scale = size + abs(wanted) + bend
         own = np.zeros_like(direction) if gradient is None else to_numpy(gradient)
         got = float(np.sum(own * direction))
@@ -261,6 +262,7 @@ def _directional(
     None where the point is at an edge of the domain, at a kink, or where the differences have not converged.
     """
 
+    @cache
     def objective(shift: float) -> float:
         outputs = _outputs(reference(**_moved(arguments, place, shift * direction)))
         floats = [o for o in outputs if o.dtype.kind == "f"]
@@ -273,17 +275,16 @@ def _directional(
 
     try:
         with np.errstate(all="ignore"):
-            (coarse, coarse_bend), (fine, fine_bend) = differences(COARSE), differences(FINE)
-            finer, _ = differences(FINE / 8)
+            (coarse, coarse_bend), (middle, _), (fine, fine_bend) = map(differences, (COARSE, MIDDLE, FINE))
     except ValueError:
         return None
-    # The bend of a smooth function shrinks with the step, that of a kink stays.
-    kink = fine_bend > 0.5 * coarse_bend and fine_bend > 1e-6 * abs(fine)
-    uncertainty = 4 * max(abs(fine - coarse), abs(fine - finer))
+    # The bend of a smooth function shrinks with the step (to a quarter here), that of a kink stays.
+    kink = fine_bend > 0.5 * coarse_bend and fine_bend > 1e-6 * abs(middle)
+    uncertainty = 4 * max(abs(middle - coarse), abs(middle - fine))
     return (
         None
-        if kink or not np.isfinite(fine) or uncertainty > 1e-3 * abs(fine) + 1e-6
-        else (fine, uncertainty, fine_bend / FINE)
+        if kink or not np.isfinite(middle) or uncertainty > 1e-3 * abs(middle) + 1e-6
+        else (middle, uncertainty, fine_bend / FINE)
     )
 
 

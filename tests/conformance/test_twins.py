@@ -16,7 +16,8 @@ from tests.conformance.implementation import Implementation
 FUNCTIONS = sorted(registry.functions())
 CASES = [(function, dtype) for function in FUNCTIONS for dtype in inputs.dtypes(function)]
 GRADIENTS = [(function, dtype) for function, dtype in CASES if dtype != "bfloat16"]
-PER_DTYPE = {"float64": 1.0, "float32": 1.0, "bfloat16": 0.5}
+# float64 shows a wrong formula; the narrow types show lost digits, and their corners have grids of their own.
+PER_DTYPE = {"float64": 1.0, "float32": 0.5, "bfloat16": 0.5}
 
 
 EXAMPLES: int | None = None
