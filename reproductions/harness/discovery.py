@@ -13,7 +13,7 @@ from reproductions.harness.code_version import code_version
 from reproductions.harness.units import HarnessError, Reproduction
 
 PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
-NOT_PAPERS = ("harness", "report")
+NOT_PAPERS = ("cli", "harness", "report")
 
 
 class DiscoveryError(HarnessError):
