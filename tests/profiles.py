@@ -22,5 +22,5 @@ def load() -> None:
     """
     providers._get_local_constants = providers.Constants
     settings.register_profile("ci", max_examples=30, derandomize=True, database=None, **COMMON)
-    settings.register_profile("thorough", max_examples=2000, **COMMON)
+    settings.register_profile("thorough", max_examples=500, **COMMON)
     settings.load_profile("ci")

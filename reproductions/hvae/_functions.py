@@ -164,15 +164,18 @@ class Networks:
         return cls(*(rng.standard_normal((count, hidden)) for _ in range(3)))
 
     def __call__(self, z: Array) -> Array:
-        total = np.zeros(np.broadcast_shapes(z.shape, (len(self.inner),)))
-        # One hidden unit at a time and in place: the values of all networks at all points are large enough.
-        for w, b, v in zip(self.inner.T, self.offset.T, self.outer.T, strict=True):
-            unit = z * w
-            unit += b
-            np.tanh(unit, out=unit)
-            unit *= v
-            total += unit
-        return total
+        points = z.reshape(-1, 1)
+        total = np.zeros((len(points), len(self.inner)))
+        # Blocks of points, one hidden unit at a time and in place: temporaries stay in the cache.
+        for start in range(0, len(points), 256):
+            block, part = points[start : start + 256], total[start : start + 256]
+            for w, b, v in zip(self.inner.T, self.offset.T, self.outer.T, strict=True):
+                unit = block * w
+                unit += b
+                np.tanh(unit, out=unit)
+                unit *= v
+                part += unit
+        return total.reshape(*z.shape[:-1], len(self.inner))
 
     def slope(self, z: Array) -> Array:
         """Derivative, (..., count)."""

@@ -133,8 +133,7 @@ def add_units(store: Path, scale: str, values: list[float], *, started: str = "2
         )
 
 
-@pytest.fixture
-def inputs() -> Inputs:
+def small_project() -> Inputs:
     """Return the small project's claims, equations and verdicts."""
     paper = PaperFile(
         "toy",
@@ -146,22 +145,38 @@ def inputs() -> Inputs:
     return Inputs((paper,), EQUATIONS, TOLERANCES, decide)
 
 
-@pytest.fixture
-def published(tmp_path: Path) -> Path:
+def published_store(folder: Path) -> Path:
     """Return a store with a laptop and a larger scale that disagree, and a smoke run."""
-    store = tmp_path / "reports" / "results"
+    store = folder / "reports" / "results"
     add_units(store, "smoke", [9.0])
     add_units(store, "laptop", [-1.0] * 5)
     add_units(store, "gpu", [1.0] * 5)
     return store
 
 
-@pytest.fixture
-def machine(tmp_path: Path) -> Path:
+def machine_store(folder: Path) -> Path:
     """Return a store of this machine that contradicts the published one."""
-    store = tmp_path / "machine"
+    store = folder / "machine"
     add_units(store, "laptop", [-2.0] * 5)
     return store
+
+
+@pytest.fixture
+def inputs() -> Inputs:
+    """Return the small project."""
+    return small_project()
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    """Return the published store."""
+    return published_store(tmp_path)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """Return the store of this machine."""
+    return machine_store(tmp_path)
 
 
 Build = Callable[..., Path]

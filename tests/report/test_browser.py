@@ -11,10 +11,11 @@ import pytest
 CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no system Chromium")
+# One worker: the browser is started once.
+pytestmark = [pytest.mark.skipif(CHROMIUM is None, reason="no system Chromium"), pytest.mark.xdist_group("browser")]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
@@ -23,8 +24,11 @@ def browser() -> Iterator[Any]:
         running.close()
 
 
-def open_page(browser: Any, address: str, width: int, scheme: str = "light") -> tuple[Any, list[str]]:
-    context = browser.new_context(viewport={"width": width, "height": 800}, offline=True, color_scheme=scheme)
+def window(browser: Any, width: int, scheme: str = "light") -> Any:
+    return browser.new_context(viewport={"width": width, "height": 800}, offline=True, color_scheme=scheme)
+
+
+def open_page(context: Any, address: str) -> tuple[Any, list[str]]:
     page, complaints = context.new_page(), []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -35,14 +39,17 @@ def open_page(browser: Any, address: str, width: int, scheme: str = "light") -> 
 
 def test_pages_render_filter_and_fit(build, machine, browser) -> None:
     root = build(machine).parent
-    for name in ("index.html", "toy.html", "atlas.html", "atlas/toy.html"):
-        for width, scheme in ((360, "light"), (1280, "dark")):
-            page, complaints = open_page(browser, (root / name).as_uri(), width, scheme)
+    for width, scheme in ((360, "light"), (1280, "dark")):
+        context = window(browser, width, scheme)
+        for name in ("index.html", "toy.html", "atlas.html", "atlas/toy.html"):
+            page, complaints = open_page(context, (root / name).as_uri())
             assert complaints == [], name
             overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert overflow <= 0, f"{name} at {width}"
+            page.close()
+        context.close()
 
-    page, complaints = open_page(browser, (root / "index.html").as_uri(), 1280)
+    page, complaints = open_page(window(browser, 1280), (root / "index.html").as_uri())
     rows = "#all tbody tr:visible"
     assert page.locator(rows).count() == 3
     page.select_option("select[name=tier]", "paper-scale")

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from reproductions.report import ReportError, check
-from reproductions.report.builder import Inputs
+from reproductions.report.builder import Inputs, build_report
 from reproductions.report.gather import read_store, scrub
 from reproductions.report.model import STATUSES
 from reproductions.report.render import badge
-from tests.report.conftest import FakeEquation, add_units
+from tests.report.conftest import FakeEquation, add_units, machine_store, published_store, small_project
+
+# One worker: the notebooks are executed once for the tests that only read them.
+reads_executed_notebooks = pytest.mark.xdist_group("executed notebooks")
+
+
+@pytest.fixture(scope="module")
+def build_with_notebooks(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Return a function that builds the small project's report anew, with executed notebooks."""
+    folder = tmp_path_factory.mktemp("executed")
+    stores = published_store(folder), machine_store(folder)
+    return functools.partial(build_report, folder / "reports", *stores, execute=True, inputs=small_project())
+
+
+@pytest.fixture(scope="module")
+def with_notebooks(build_with_notebooks: Callable[[], Path]) -> Path:
+    """Return the folder of that report."""
+    return build_with_notebooks().parent
 
 
 def pages(root: Path) -> list[Path]:
@@ -124,11 +143,11 @@ def test_published_results_are_left_as_they_are(build, published) -> None:
     assert {p: p.stat().st_mtime_ns for p in published.rglob("*.json")} == before
 
 
-def test_same_inputs_give_the_same_bytes(build, machine) -> None:
-    root = build(machine, execute=True).parent
-    first = {p: p.read_bytes() for p in root.rglob("*") if p.is_file()}
-    build(machine, execute=True)
-    assert {p: p.read_bytes() for p in root.rglob("*") if p.is_file()} == first
+@reads_executed_notebooks
+def test_same_inputs_give_the_same_bytes(with_notebooks, build_with_notebooks) -> None:
+    first = {p: p.read_bytes() for p in with_notebooks.rglob("*") if p.is_file()}
+    build_with_notebooks()
+    assert {p: p.read_bytes() for p in with_notebooks.rglob("*") if p.is_file()} == first
 
 
 def test_a_build_removes_what_only_the_last_one_wrote(build, machine) -> None:
@@ -165,8 +184,9 @@ def test_a_notebook_that_forgets_a_claim_stops_the_build(build, inputs: Inputs, 
         build(use=dataclasses.replace(inputs, notebooks=tmp_path), execute=True)
 
 
-def test_the_notebook_of_every_paper_shows_all_claims_without_a_script(build) -> None:
-    page = (build(execute=True).parent / "toy.html").read_text(encoding="utf-8")
+@reads_executed_notebooks
+def test_the_notebook_of_every_paper_shows_all_claims_without_a_script(with_notebooks) -> None:
+    page = (with_notebooks / "toy.html").read_text(encoding="utf-8")
     assert len(re.findall(r'<article [^>]*class="claim"', page)) == 3
     assert "<script" not in page
 

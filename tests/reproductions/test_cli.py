@@ -265,14 +265,14 @@ def test_importing_the_command_line_is_light():
 
 
 def test_list_and_help_do_not_import_torch():
-    for arguments in (["list"], ["--help"], ["run", "--help"]):
+    for commands in ([["list"]], [["--help"], ["run", "--help"]]):
         names = imported(
             "from typer.testing import CliRunner",
             "from reproductions.cli import app",
-            f"assert CliRunner().invoke(app, {arguments!r}).exit_code == 0",
+            *(f"assert CliRunner().invoke(app, {arguments!r}).exit_code == 0" for arguments in commands),
         )
         assert "torch" not in names
-        assert "list" in arguments or not names & {"scipy", "matplotlib"}
+        assert ["list"] in commands or not names & {"scipy", "matplotlib"}
 
 
 def test_importtime_of_help_shows_no_heavy_package():

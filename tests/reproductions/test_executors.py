@@ -62,10 +62,16 @@ def test_the_death_of_a_worker_is_that_of_its_call_alone(executor, function, arg
     assert [future.result(PATIENCE) for future in after] == [2, 3, 4]
 
 
-def test_what_waits_can_be_cancelled(executor):
-    busy = [executor.call(time.sleep, 1, timeout=PATIENCE) for _ in range(executor.slots)]
+def wait_for_file(path):
+    while not path.exists():
+        time.sleep(0.01)
+
+
+def test_what_waits_can_be_cancelled(executor, tmp_path):
+    busy = [executor.call(wait_for_file, tmp_path / "go", timeout=PATIENCE) for _ in range(executor.slots)]
     waiting = executor.submit(operator.add, 2, 3)
     assert waiting.cancel()
+    (tmp_path / "go").touch()
     with pytest.raises(CancelledError):
         waiting.result(PATIENCE)
     assert not wait(busy, PATIENCE).not_done

@@ -1,9 +1,7 @@
-"""The claims of the Hermite VAE: complete, well connected, and decidable from plausible results."""
+"""The trained claims of the Hermite VAE: decided by plausible results, and by doctored ones the other way."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -11,12 +9,9 @@ import numpy as np
 import pytest
 
 from claims import Claim, decide, decide_paper, load_paper
-from claims.schema import Count, Identity, Paper, ValueWithin
+from claims.schema import Paper
 
 GRID = np.array([0.7, 0.75, 0.8, 0.85, 0.88, 0.9, 0.92, 0.94, 0.96, 0.975, 0.99, 1.0])
-EQUATIONS = (
-    {f"hvae/A{i}" for i in range(1, 26)} | {f"hvae/B{i}" for i in range(1, 23)} | {f"hvae/C{i}" for i in range(1, 22)}
-)
 
 
 @pytest.fixture(scope="module")
@@ -27,87 +22,6 @@ def paper() -> Paper:
 @pytest.fixture(scope="module")
 def by_name(paper: Paper) -> dict[str, Claim]:
     return {claim.id.removeprefix("hvae/"): claim for claim in paper.claims}
-
-
-def test_counts_of_the_inventory(paper: Paper) -> None:
-    assert len(paper.claims) == 107
-    assert sum(len(claim.numbers) for claim in paper.claims) == 313
-    assert Counter(c.tier for c in paper.claims) == {"static": 61, "scaled": 27, "paper-scale": 19}
-    assert Counter(c.kind for c in paper.claims) == {
-        "identity": 34, "value": 27, "ordering": 19, "trend": 9, "threshold": 7, "ratio": 6, "qualitative": 5,
-    }  # fmt: skip
-    assert sum(number.unit is not None for c in paper.claims for number in c.numbers) == 299
-    total = math.fsum(
-        number.value for c in paper.claims for number in c.numbers if isinstance(number.value, int | float)
-    )
-    assert total == pytest.approx(SUM_OF_NUMBERS, abs=1e-6)
-
-
-SUM_OF_NUMBERS = 4367563.278
-
-
-def test_order_of_the_inventory(paper: Paper) -> None:
-    ids = [claim.id for claim in paper.claims]
-    assert ids[0] == "hvae/sec-2-1/hermite-basis-orthonormal"
-    assert ids[53] == "hvae/table-3/one-million-steps"
-    assert ids[-1] == "hvae/table-6/configuration"
-
-
-def test_tests_xor_reason(paper: Paper) -> None:
-    for claim in paper.claims:
-        assert (claim.tests is None) != (claim.not_run is None), claim.id
-        assert claim.not_run is None or len(claim.not_run) > 20, claim.id
-    assert Counter(c.reproduction for c in paper.claims) == {
-        None: 55, "hvae/identities": 35, "hvae/tables": 10, "hvae/phase_transition": 5, "hvae/collapse": 2,
-    }  # fmt: skip
-
-
-def test_equations_exist_and_needs_are_no_equations(paper: Paper) -> None:
-    for claim in paper.claims:
-        assert set(claim.equations) <= EQUATIONS, claim.id
-        assert len(set(claim.equations)) == len(claim.equations), claim.id
-        names = {need for need in claim.needs if "_" in need}
-        assert names <= {"mlp_grid", "mlp_pyramid4", "mlp_pyramid5"}, claim.id
-
-
-def test_paper_scale_claims_wait(paper: Paper) -> None:
-    for claim in paper.claims:
-        if claim.tier == "paper-scale":
-            assert claim.not_run is not None
-            assert claim.not_run.startswith("paper-scale: ")
-        elif claim.not_run is not None:
-            assert claim.not_run.startswith(("waits for ", "static c")), claim.id
-        if claim.reproduction in {"hvae/identities", "hvae/tables"}:
-            assert claim.tier == "static"
-
-
-def static_metrics(claim: Claim, *, spoil: int | None = None) -> dict[str, float]:
-    """Metrics that fulfil every test of a static claim, one of them spoilt."""
-    metrics: dict[str, float] = {}
-    for i, test in enumerate(claim.tests or ()):
-        bad = i == spoil
-        if isinstance(test, Identity):
-            metrics[test.metric] = test.tolerance + 1 if bad else test.tolerance / 2
-        elif isinstance(test, ValueWithin):
-            metrics[test.metric] = test.target + 10 if bad else test.target
-        else:
-            assert isinstance(test, Count)
-            metrics[test.metric] = (test.above or 0) + (-1 if bad else 1)
-    return metrics
-
-
-def test_every_static_claim_can_be_supported_and_each_test_can_contradict(paper: Paper) -> None:
-    for claim in paper.claims:
-        if claim.reproduction not in {"hvae/identities", "hvae/tables"}:
-            continue
-        metrics = [test.metric for test in claim.tests or ()]
-        assert len(set(metrics)) == len(metrics), claim.id
-        for spoil in (None, *range(len(metrics))):
-            row = {"arm": {"claim": claim.id}, "seed": 1000, "metrics": static_metrics(claim, spoil=spoil)}
-            verdict = decide(claim, [row], scale="laptop")
-            assert verdict.status == ("supported" if spoil is None else "contradicted"), (claim.id, spoil)
-            partial = decide(claim, [row | {"metrics": {}}], scale="laptop")
-            assert partial.status == "not run"
 
 
 def phase_rows(
