@@ -196,7 +196,8 @@ def log_partition(bias_left: ArrayLike, bias_right: ArrayLike, coupling: ArrayLi
 
     Source: DVAE++, Section 4 and Appendix E (the normalisation of the prior).
     """
-    return logsumexp(_enumerated(bias_left, bias_right, coupling)[1])
+    _, log_weights, _, _ = _enumerated(bias_left, bias_right, coupling)
+    return logsumexp(log_weights) + np.maximum(bias_left, 0).sum() + np.maximum(bias_right, 0).sum()
 
 
 def moments(bias_left: ArrayLike, bias_right: ArrayLike, coupling: ArrayLike) -> tuple[Array, Array, Array]:
@@ -523,14 +524,19 @@ def corrected_log_likelihood(
 
 
 def _enumerated(bias_left: ArrayLike, bias_right: ArrayLike, coupling: ArrayLike) -> tuple[Array, Array, Array, bool]:
-    """States of the smaller layer, their log weights, the other layer's means, and whether the smaller is the right."""
+    """States of the smaller layer, their log weights, the other layer's means, and whether the smaller is the right.
+
+    Log weights are relative to all positive biases: a large one, common to all likely states, would round the rest.
+    """
     bias_left, bias_right, coupling = _parameters(bias_left, bias_right, coupling)
     turned = len(bias_right) < len(bias_left)
     if turned:
         bias_left, bias_right, coupling = bias_right, bias_left, coupling.T
     states = _all_states(len(bias_left))
-    fields = bias_right + states @ coupling
-    return states, states @ bias_left + np.logaddexp(0, fields).sum(axis=1), expit(fields), turned
+    pull = states @ coupling
+    from_left = np.where(bias_left > 0, states - 1, states) @ bias_left
+    from_right = np.logaddexp(-np.maximum(bias_right, 0), np.minimum(bias_right, 0) + pull).sum(axis=1)
+    return states, from_left + from_right, expit(bias_right + pull), turned
 
 
 def _entropy(logits: ArrayLike) -> Array:

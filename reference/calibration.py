@@ -1,7 +1,13 @@
 """Calibrated Gaussian decoders: one scalar standard deviation, and what happens when it is fixed, fitted or averaged.
 
-Images are flattened on the last axis, of length D = ``dims``; ``squared_error`` is the sum over that axis (SSE), never
-the mean. All likelihoods are densities in nats per image, with their constant.
+Arguments that mean the same everywhere:
+
+- images are flattened on the last axis; ``dims`` is its length D, the values per image;
+- ``squared_error`` is the sum of squared errors of an image (SSE) over that axis, never the mean;
+- ``kl`` is the divergence of the latent of an image, in nats;
+- ``log_sigma`` is the logarithm s of the standard deviation of the decoder.
+
+Axis B is the batch. All likelihoods are densities in nats per image, with their constant.
 """
 
 from __future__ import annotations
@@ -13,6 +19,7 @@ from scipy import optimize, special
 from reference.checks import Array, broadcast, finite, integer, non_negative, positive, within
 
 HALF_LOG_TWO_PI = 0.5 * np.log(2 * np.pi)
+ORDERS = np.arange(2.0, 60.0)
 
 
 def sse(x: ArrayLike, mean: ArrayLike) -> Array:
@@ -111,8 +118,7 @@ def unit_gaussian_floor(dims: int, log_sigma: ArrayLike = 0.0) -> Array:
 
     Parameters
     ----------
-    dims : int
-        Values per image :math:`D\ge1`.
+    dims : int, >= 1
     log_sigma : array_like
         Log standard deviation :math:`s`; 0 is the unit Gaussian.
 
@@ -139,10 +145,8 @@ def beta_vae_objective(squared_error: ArrayLike, kl: ArrayLike, beta: ArrayLike)
 
     Parameters
     ----------
-    squared_error : array_like (...)
-        Sum of squared errors :math:`\mathrm{SSE}\ge0` per image.
+    squared_error : array_like (...), >= 0
     kl : array_like (...)
-        KL in nats per image.
     beta : array_like
         Weight :math:`\beta>0`.
 
@@ -173,8 +177,7 @@ def beta_as_variance(objective: ArrayLike, beta: ArrayLike, dims: int) -> Array:
         Objective :math:`\mathcal L_\beta` of :func:`beta_vae_objective`.
     beta : array_like
         Weight :math:`\beta>0`, which is the variance and not the standard deviation.
-    dims : int
-        Values per image :math:`D\ge1`.
+    dims : int, >= 1
 
     Returns
     -------
@@ -208,8 +211,7 @@ def equivalent_variance(
 
     Parameters
     ----------
-    dims : int
-        Values per image :math:`D\ge1`.
+    dims : int, >= 1
     batch : int
         Images per batch :math:`B\ge1`.
     kl_weight : array_like
@@ -270,14 +272,11 @@ def shared_sigma_objective(squared_error: ArrayLike, kl: ArrayLike, log_sigma: A
 
     Parameters
     ----------
-    squared_error : array_like (B,)
-        Sum of squared errors :math:`\mathrm{SSE}_b\ge0` per image.
+    squared_error : array_like (B,), >= 0
     kl : array_like (B,)
-        KL in nats per image.
     log_sigma : array_like ()
         Log standard deviation :math:`s`, a free parameter.
-    dims : int
-        Values per image :math:`D\ge1`.
+    dims : int, >= 1
 
     Returns
     -------
@@ -305,12 +304,9 @@ def shared_sigma_gradient(squared_error: ArrayLike, log_sigma: ArrayLike, dims: 
 
     Parameters
     ----------
-    squared_error : array_like (B,)
-        Sum of squared errors :math:`\mathrm{SSE}_b\ge0` per image.
+    squared_error : array_like (B,), >= 0
     log_sigma : array_like ()
-        Log standard deviation :math:`s`.
-    dims : int
-        Values per image :math:`D\ge1`.
+    dims : int, >= 1
 
     Returns
     -------
@@ -340,8 +336,7 @@ def drift_floor(steps: int, learning_rate: ArrayLike, dims: int) -> Array:
         sign (the hard bound per step is 3.16 :math:`\eta` for the default decay rates).
     learning_rate : array_like
         Learning rate :math:`\eta>0`, or the hard bound.
-    dims : int
-        Values per image :math:`D\ge1`.
+    dims : int, >= 1
 
     Returns
     -------
@@ -368,8 +363,7 @@ def optimal_sigma(squared_error: ArrayLike, dims: int, floor: float = 0.0) -> Ar
     ----------
     squared_error : array_like
         Sum of squared errors :math:`\ge0` of posterior samples (not of posterior means); the mean runs over all axes.
-    dims : int
-        Values per image :math:`D\ge1`.
+    dims : int, >= 1
     floor : float
         Least standard deviation returned, >= 0.
 
@@ -403,8 +397,7 @@ def calibration_gap(sigma: ArrayLike, optimal: ArrayLike, dims: int) -> Array:
         Standard deviation in use :math:`\sigma>0`.
     optimal : array_like
         Root of the mean squared error :math:`\sigma^\star>0`.
-    dims : int
-        Values per image :math:`D\ge1`.
+    dims : int, >= 1
 
     Returns
     -------
@@ -432,12 +425,9 @@ def batch_optimal_sigma_loss(squared_error: ArrayLike, kl: ArrayLike, dims: int,
 
     Parameters
     ----------
-    squared_error : array_like (B,)
-        Sum of squared errors :math:`\mathrm{SSE}_b\ge0` per image.
+    squared_error : array_like (B,), >= 0
     kl : array_like (B,)
-        KL in nats per image.
-    dims : int
-        Values per image :math:`D\ge1`.
+    dims : int, >= 1
     floor : float
         Least standard deviation :math:`\sigma_{\min}\ge0`; without it an exact reconstruction has no finite loss.
 
@@ -469,12 +459,9 @@ def per_image_sigma_loss(squared_error: ArrayLike, kl: ArrayLike, dims: int, flo
 
     Parameters
     ----------
-    squared_error : array_like (...)
-        Sum of squared errors :math:`D\,\mathrm{MSE}_x\ge0` per image.
+    squared_error : array_like (...), >= 0
     kl : array_like (...)
-        KL in nats per image.
-    dims : int
-        Values per image :math:`D\ge1`.
+    dims : int, >= 1
     floor : float
         Least standard deviation :math:`\sigma_{\min}\ge0`.
 
@@ -503,10 +490,8 @@ def per_image_gain(squared_error: ArrayLike, dims: int) -> Array:
 
     Parameters
     ----------
-    squared_error : array_like (B,)
-        Sum of squared errors :math:`D\,m_x>0` per image.
-    dims : int
-        Values per image :math:`D\ge1`.
+    squared_error : array_like (B,), > 0
+    dims : int, >= 1
 
     Returns
     -------
@@ -522,8 +507,11 @@ def per_image_gain(squared_error: ArrayLike, dims: int) -> Array:
     Source: derived from sigma-VAE, Section D.
     """
     errors = positive("squared_error", squared_error)
-    # Relative to their mean first: the two logarithms agree in most digits.
-    return -0.5 * integer("dims", dims, 1) * np.log(errors / errors.mean()).mean()
+    # Written as the mean of r - 1 - log r >= 0 with r = m / mean(m): the two logarithms of the formula agree in most
+    # digits, and the logarithms of r cancel in their mean.
+    ratio, excess = errors / errors.mean(), (errors - errors.mean()) / errors.mean()
+    log_ratio = np.where(excess > -0.5, np.log1p(np.maximum(excess, -0.5)), np.log(ratio))
+    return 0.5 * integer("dims", dims, 1) * np.mean(excess - log_ratio)
 
 
 def soft_clip(value: ArrayLike, minimum: ArrayLike = -6.0) -> Array:
@@ -582,6 +570,7 @@ def error_variances(errors: ArrayLike) -> tuple[Array, Array]:
     if errors.ndim != 2 or min(errors.shape) < 2:
         raise ValueError(f"errors must be (S >= 2, N >= 2), got shape {errors.shape}")
     within_images = np.mean(np.var(errors, axis=0, ddof=1))
+    # A difference: where the images hardly differ it keeps the absolute accuracy of its terms, and no more.
     return np.var(np.mean(errors, axis=0), ddof=1) - within_images / len(errors), within_images
 
 
@@ -627,8 +616,7 @@ def same_batch_bias(dims: int, numbers: ArrayLike) -> Array:
 
     Parameters
     ----------
-    dims : int
-        Values per image :math:`D\ge1`.
+    dims : int, >= 1
     numbers : array_like
         Residuals in the batch :math:`n=BD>0`, independent and of equal variance.
 
@@ -656,8 +644,7 @@ def held_out_sigma_bias(dims: int, numbers: ArrayLike) -> Array:
 
     Parameters
     ----------
-    dims : int
-        Values per image :math:`D\ge1`.
+    dims : int, >= 1
     numbers : array_like
         Residuals in the other batch :math:`n>2`.
 
@@ -750,10 +737,8 @@ def gamma_kl(shape_q: ArrayLike, rate_q: ArrayLike, shape_p: ArrayLike, rate_p: 
 
     Parameters
     ----------
-    shape_q, rate_q : array_like
-        Shape :math:`a>0` and rate :math:`b>0` of the first.
-    shape_p, rate_p : array_like
-        Shape :math:`a_0>0` and rate :math:`b_0>0` of the second.
+    shape_q, rate_q, shape_p, rate_p : array_like, > 0
+        Shape :math:`a` and rate :math:`b` of the first, :math:`a_0` and :math:`b_0` of the second.
 
     Returns
     -------
@@ -768,8 +753,11 @@ def gamma_kl(shape_q: ArrayLike, rate_q: ArrayLike, shape_p: ArrayLike, rate_p: 
     Source: sigma-VAE, Section D (construction of Stirn and Knowles).
     """
     a, b, a0, b0 = _gammas(shape_q, rate_q, shape_p, rate_p)
-    shapes = (a - a0) * special.digamma(a) - special.gammaln(a) + special.gammaln(a0)
-    return shapes + a0 * (np.log(b) - np.log(b0)) + a * (b0 - b) / b
+    # The logarithms of the gamma functions are in the hundreds where the result is below one. With Stirling's main
+    # terms taken out, they and the rates combine to a0 (m - 1 - log m), where m is the ratio of the means.
+    log_means = np.log(a / a0) + np.log(b0 / b)
+    means = a0 * (np.expm1(log_means) - log_means)
+    return means + 0.5 * np.log(a / a0) + (a - a0) * _digamma_less_log(a) - _stirling(a) + _stirling(a0)
 
 
 def gamma_precision_bound(
@@ -787,14 +775,10 @@ def gamma_precision_bound(
 
     Parameters
     ----------
-    squared_error : array_like
-        Sum of squared errors :math:`\mathrm{SSE}\ge0` of the image.
-    dims : int
-        Values per image :math:`D\ge1`.
-    shape_q, rate_q : array_like
-        Shape :math:`a>0` and rate :math:`b>0` of the posterior of the precision :math:`\lambda`.
-    shape_p, rate_p : array_like
-        Shape :math:`a_0>0` and rate :math:`b_0>0` of its prior.
+    squared_error : array_like, >= 0
+    dims : int, >= 1
+    shape_q, rate_q, shape_p, rate_p : array_like, > 0
+        Shape :math:`a` and rate :math:`b` of the posterior of the precision :math:`\lambda`, and of its prior.
 
     Returns
     -------
@@ -822,12 +806,10 @@ def optimal_gamma(squared_error: ArrayLike, dims: int, shape_p: ArrayLike, rate_
 
     Parameters
     ----------
-    squared_error : array_like
-        Sum of squared errors :math:`\mathrm{SSE}\ge0` of the image.
-    dims : int
-        Values per image :math:`D\ge1`.
-    shape_p, rate_p : array_like
-        Shape :math:`a_0>0` and rate :math:`b_0>0` of the prior.
+    squared_error : array_like, >= 0
+    dims : int, >= 1
+    shape_p, rate_p : array_like, > 0
+        Shape :math:`a_0` and rate :math:`b_0` of the prior.
 
     Returns
     -------
@@ -854,12 +836,10 @@ def gamma_marginal(squared_error: ArrayLike, dims: int, shape_p: ArrayLike, rate
 
     Parameters
     ----------
-    squared_error : array_like
-        Sum of squared errors :math:`\mathrm{SSE}\ge0` of the image.
-    dims : int
-        Values per image :math:`D\ge1`.
-    shape_p, rate_p : array_like
-        Shape :math:`a_0>0` and rate :math:`b_0>0` of the prior.
+    squared_error : array_like, >= 0
+    dims : int, >= 1
+    shape_p, rate_p : array_like, > 0
+        Shape :math:`a_0` and rate :math:`b_0` of the prior.
 
     Returns
     -------
@@ -875,8 +855,10 @@ def gamma_marginal(squared_error: ArrayLike, dims: int, shape_p: ArrayLike, rate
     """
     a, _ = optimal_gamma(squared_error, dims, shape_p, rate_p)
     a0, b0 = positive("shape_p", shape_p), positive("rate_p", rate_p)
-    body = a * np.log1p(np.asarray(squared_error) / (2 * b0)) + 0.5 * dims * np.log(2 * np.pi * b0)
-    return special.gammaln(a) - special.gammaln(a0) - body
+    # The logarithms of the gamma functions without Stirling's main terms, which are in the thousands.
+    gammas = (a0 - 0.5) * np.log(a / a0) - 0.5 * dims + _stirling(a) - _stirling(a0)
+    body = a * np.log1p(np.asarray(squared_error) / (2 * b0)) + 0.5 * dims * np.log(2 * np.pi * b0 / a)
+    return gammas - body
 
 
 def lognormal_sigma_bound(
@@ -894,10 +876,8 @@ def lognormal_sigma_bound(
 
     Parameters
     ----------
-    squared_error : array_like
-        Sum of squared errors :math:`\mathrm{SSE}\ge0` of the image.
-    dims : int
-        Values per image :math:`D\ge1`.
+    squared_error : array_like, >= 0
+    dims : int, >= 1
     mean_q, variance_q : array_like
         Mean :math:`m` and variance :math:`v>0` of the posterior of log sigma.
     mean_p, variance_p : array_like
@@ -932,10 +912,8 @@ def optimal_lognormal(
 
     Parameters
     ----------
-    squared_error : array_like
-        Sum of squared errors :math:`\mathrm{SSE}>0` of the image.
-    dims : int
-        Values per image :math:`D\ge1`.
+    squared_error : array_like, > 0
+    dims : int, >= 1
     mean_p, variance_p : array_like
         Mean :math:`m_0` and variance :math:`v_0>0` of the prior of log sigma.
 
@@ -1011,14 +989,10 @@ def rate_distortion(
 
     Parameters
     ----------
-    squared_error : array_like (B,)
-        Sum of squared errors :math:`\ge0` per image.
+    squared_error : array_like (B,), >= 0
     kl : array_like (B,)
-        KL in nats per image.
     log_sigma : array_like ()
-        Log standard deviation :math:`s`.
-    dims : int
-        Values per image :math:`D\ge1`.
+    dims : int, >= 1
 
     Returns
     -------
@@ -1080,13 +1054,25 @@ def _nll_at(error: Array, dims: int, floor: float) -> Array:
 
 
 def _digamma_less_log(a: Array) -> Array:
-    """psi(a) - log a, which cancels for large a; there Stirling's series is exact to double precision."""
-    large = np.maximum(a, 16)
-    u = 1 / large**2
-    # B_2k / (2k) for k = 1..7
-    bernoulli = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12)
-    series = -0.5 / large - sum(c * u**k for k, c in enumerate(bernoulli, start=1))
-    return np.where(a < 16, special.digamma(a) - np.log(a), series)
+    r"""psi(a) - log a; where the two cancel, the series :math:`-\sum_{m\ge2}(-1)^m\zeta(m,a)/m`."""
+    series = -_hurwitz_sum(1 / ORDERS, a)
+    return np.where(a < 2, special.digamma(a) - np.log(a), series)
+
+
+def _stirling(a: Array) -> Array:
+    r"""Log Gamma(a) less Stirling's (a - 1/2) log a - a + log(2 pi)/2, by a series as above.
+
+    .. math:: \sum_{m\ge2}(-1)^m\frac{m-1}{2m(m+1)}\,\zeta(m,a)
+
+    Below 2 it starts at a + 2; a step down from x + 1 adds (x + 1/2) log(1 + 1/x) - 1.
+    """
+    series = _hurwitz_sum((ORDERS - 1) / (2 * ORDERS * (ORDERS + 1)), np.where(a < 2, a + 2, a))
+    return series + np.where(a < 2, sum((x + 0.5) * np.log1p(1 / x) - 1 for x in (a, a + 1)), 0)
+
+
+def _hurwitz_sum(coefficients: Array, a: Array) -> Array:
+    """Alternating sum of Hurwitz zeta functions over ``ORDERS``, for a >= 2 (the terms fall as 2^-m)."""
+    return special.zeta(ORDERS, np.maximum(a, 2)[..., None]) @ ((-1) ** ORDERS * coefficients)
 
 
 def _gammas(*parameters: ArrayLike) -> list[Array]:

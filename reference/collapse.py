@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize
-from scipy.special import logsumexp
 
 from reference.checks import Array, broadcast, finite, integer, non_negative, positive, real
 
@@ -375,10 +374,12 @@ def mutual_information(log_density: ArrayLike) -> Array:
     log_density = real("log_density", log_density)
     if log_density.ndim != 3 or log_density.shape[0] != log_density.shape[1] or log_density.size == 0:
         raise ValueError(f"log_density must be (N, N, S >= 1), got shape {log_density.shape}")
-    images, _, draws = log_density.shape
-    own = logsumexp(log_density[np.arange(images), np.arange(images)], axis=-1) - np.log(draws)
-    mixture = logsumexp(log_density, axis=(1, 2)) - np.log(images * draws)
-    return np.mean(own - mixture)
+    images = np.arange(len(log_density))
+    # Only differences count: densities relative to the highest keep the digits that a common level would take.
+    highest = np.max(log_density, axis=(1, 2), keepdims=True)
+    log_density = log_density - np.where(np.isfinite(highest), highest, 0)
+    own = _log_mean_exp(log_density[images, images])
+    return np.asarray(np.mean(own - _log_mean_exp(log_density.reshape(len(images), -1))))
 
 
 def phase_transition(rho: ArrayLike, curve: ArrayLike) -> tuple[Array, Array, Array, Array]:
@@ -456,6 +457,18 @@ def same_critical_rho(first: ArrayLike, second: ArrayLike, step: ArrayLike, half
     step, half_width = positive("step", step), non_negative("half_width", half_width)
     broadcast(first=first, second=second, step=step, half_width=half_width)
     return np.abs(first - second) <= np.maximum(step, half_width)
+
+
+def _log_mean_exp(values: Array) -> Array:
+    """Logarithm of the mean of exp(values) over the last axis.
+
+    Log-sum-exp less the logarithm of the count loses the digits of a result near 0, which near-equal values have (a
+    collapsed layer).
+    """
+    top = np.max(values, axis=-1, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    with np.errstate(divide="ignore"):
+        return top[..., 0] + np.log1p(np.mean(np.expm1(values - top), axis=-1))
 
 
 def _per_image(name: str, value: ArrayLike) -> Array:

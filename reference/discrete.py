@@ -102,21 +102,7 @@ def bernoulli_kl(logits: ArrayLike, prior_logits: ArrayLike) -> Array:
     logits, prior_logits = real("logits", logits), real("prior_logits", prior_logits)
     broadcast(logits=logits, prior_logits=prior_logits)
     with np.errstate(invalid="ignore"):
-        difference = logits - prior_logits
-        terms = [
-            np.where(
-                expit(s * logits) > 0, expit(s * logits) * (log_expit(s * logits) - log_expit(s * prior_logits)), 0
-            )
-            for s in (-1, 1)
-        ]
-    # Near equality the sum keeps no digit of its second-order value; the integral is a sum of positive terms.
-    near = np.abs(difference) < 1
-    delta = np.where(near, difference, 0)
-    nodes, weights = np.polynomial.legendre.leggauss(12)
-    between = np.where(near, prior_logits, 0)[..., None] + 0.5 * (nodes + 1) * delta[..., None]
-    slope = expit(between) * expit(-between)
-    integral = delta**2 * np.sum(0.25 * weights * (nodes + 1) * slope, axis=-1)
-    return np.sum(np.where(near, integral, terms[0] + terms[1]), axis=-1)
+        return np.sum(_divergence(prior_logits, logits - prior_logits, logits), axis=-1)
 
 
 def posterior_given_zeta(logits: ArrayLike, log_ratio: ArrayLike) -> Array:
@@ -243,7 +229,10 @@ def joint_marginal_gap(logits: ArrayLike, prior_logits: ArrayLike, log_ratio: Ar
     log_ratio = real("log_ratio", log_ratio)
     if log_ratio.ndim == 0:
         raise ValueError("log_ratio must have a sample axis first, got a scalar")
-    return np.mean(bernoulli_kl(logits + log_ratio, prior_logits + log_ratio), axis=0)
+    broadcast(logits=logits, prior_logits=prior_logits, log_ratio=log_ratio)
+    # The difference of the logits does not change with the log ratio; that of the two sums would be rounded.
+    divergences = _divergence(prior_logits + log_ratio, logits - prior_logits, logits + log_ratio)
+    return np.mean(np.sum(divergences, axis=-1), axis=0)
 
 
 def directed_elbo(
@@ -373,6 +362,24 @@ def active_units(logits: ArrayLike, threshold: float = 0.05) -> NDArray[np.bool_
     if logits.ndim != 2 or len(logits) == 0:
         raise ValueError(f"logits must have shape (B, n) with B >= 1, got {logits.shape}")
     return np.var(expit(logits), axis=0) > threshold
+
+
+def _divergence(prior_logits: Array, difference: Array, logits: Array) -> Array:
+    """Elementwise divergence; ``difference`` is logits - prior_logits, or nearer to it than these can say."""
+    terms = []
+    for sign in (-1, 1):
+        probability, log_probability = expit(sign * logits), log_expit(sign * logits)
+        with np.errstate(invalid="ignore"):
+            term = probability * (log_probability - log_expit(sign * prior_logits))
+        terms.append(np.where(probability > 0, term, 0))
+    # Near equality the sum keeps no digit of its second-order value; the integral is a sum of positive terms.
+    near = np.abs(difference) < 1
+    delta = np.where(near, difference, 0)
+    nodes, weights = np.polynomial.legendre.leggauss(12)
+    between = np.where(near, prior_logits, 0)[..., None] + 0.5 * (nodes + 1) * delta[..., None]
+    slope = expit(between) * expit(-between)
+    integral = delta**2 * np.sum(0.25 * weights * (nodes + 1) * slope, axis=-1)
+    return np.where(near, integral, terms[0] + terms[1])
 
 
 def _smoothed_log_ratio(logits: ArrayLike, prior_logits: ArrayLike, log_ratio: ArrayLike) -> Array:

@@ -6,8 +6,9 @@ Images are (N, C, H, W), colours in the order red, green, blue.
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
-from scipy import linalg, ndimage
+from scipy import linalg
 from scipy.spatial import distance
 
 from reference.checks import Array, finite, integer, positive
@@ -43,10 +44,11 @@ def frechet_distance(features: ArrayLike, other: ArrayLike) -> Array:
     if features.shape[1] != other.shape[1]:
         raise ValueError(f"features, other must have the same width, got shapes {features.shape}, {other.shape}")
     shift = np.sum((features.mean(axis=0) - other.mean(axis=0)) ** 2)
-    one, two = (np.atleast_2d(np.cov(f, rowvar=False)) for f in (features, other))
     # Symmetric roots; the root of the product S1 S2 itself is not symmetric and turns complex by rounding.
-    root = _symmetric_root(one)
-    return shift + np.trace(one) + np.trace(two) - 2 * np.trace(_symmetric_root(root @ two @ root))
+    root, other_root = _covariance_root(features), _covariance_root(other)
+    # The three traces are the least squared distance of the roots over all rotations of one; added up, they cancel.
+    rotation, _ = linalg.orthogonal_procrustes(root, other_root)
+    return shift + np.sum((root @ rotation - other_root) ** 2)
 
 
 def ssim(a: ArrayLike, b: ArrayLike, data_range: float = 255.0, padding: bool = True) -> Array:
@@ -84,14 +86,17 @@ def ssim(a: ArrayLike, b: ArrayLike, data_range: float = 255.0, padding: bool = 
     weights = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
     weights /= weights.sum()
 
-    def local_mean(images: Array) -> Array:
-        for axis in (2, 3):
-            images = ndimage.correlate1d(images, weights, axis=axis, mode="constant")
-        return images if padding else images[:, :, 5:-5, 5:-5]
+    def windows(images: Array) -> Array:
+        padded = np.pad(images, ((0, 0), (0, 0), (5, 5), (5, 5))) if padding else images
+        return sliding_window_view(padded, (11, 11), axis=(2, 3))
 
-    mean_a, mean_b = local_mean(a), local_mean(b)
-    variance_a, variance_b = local_mean(a**2) - mean_a**2, local_mean(b**2) - mean_b**2
-    covariance = local_mean(a * b) - mean_a * mean_b
+    def local_mean(patches: Array) -> Array:
+        return np.einsum("nchwij,i,j->nchw", patches, weights, weights)
+
+    mean_a, mean_b = local_mean(windows(a)), local_mean(windows(b))
+    # Central moments from deviations: the mean square less the squared mean cancels where an image is flat.
+    from_a, from_b = windows(a) - mean_a[..., None, None], windows(b) - mean_b[..., None, None]
+    variance_a, variance_b, covariance = local_mean(from_a**2), local_mean(from_b**2), local_mean(from_a * from_b)
     c1, c2 = (0.01 * scale) ** 2, (0.03 * scale) ** 2
     luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
     return (luminance * (2 * covariance + c2) / (variance_a + variance_b + c2)).mean()
@@ -358,9 +363,11 @@ def _distances(samples: ArrayLike, training: ArrayLike, factor: int) -> Array:
     return distance.cdist(_reduced(samples, factor), _reduced(training, factor))
 
 
-def _symmetric_root(matrix: Array) -> Array:
-    values, vectors = linalg.eigh((matrix + matrix.T) / 2)
-    return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+def _covariance_root(features: Array) -> Array:
+    """Symmetric root of the covariance, from the singular values: forming the covariance halves their digits."""
+    centred = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
+    _, values, vectors = linalg.svd(centred, full_matrices=False)
+    return (vectors.T * values) @ vectors
 
 
 def _images(name: str, value: ArrayLike) -> Array:

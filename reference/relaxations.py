@@ -3,7 +3,22 @@ r"""Continuous stand-ins for binary variables: smoothing transformations with th
 A binary variable with logit :math:`\ell` (probability :math:`q=\sigma(\ell)` of 1, :math:`A=1-q` of 0) is replaced
 by :math:`\zeta` with density :math:`A\,r(\zeta\mid0)+q\,r(\zeta\mid1)`. Families: a spike at 0 with an
 exponential, two overlapping exponentials on [0, 1], two overlapping logistics or normals on the line; and the Concrete
-distribution, which is no such mixture. Everything is elementwise.
+distribution, which is no such mixture. Everything is elementwise, and arrays broadcast.
+
+The same names mean the same everywhere:
+
+``rho``
+    Uniform noise :math:`\rho`; the sample is the point with the mass :math:`\rho` below it.
+``logits``, ``q``
+    Logit :math:`\ell` or probability :math:`q` of 1; infinite logits, where allowed, are certain values.
+``beta``
+    Sharpness :math:`\beta` of an exponential; the two densities separate as it grows. :math:`d=e^{-\beta}`.
+``mean_0``, ``mean_1``, ``scale``
+    Locations :math:`\mu_0\le\mu_1` and the scale :math:`s` of two logistics (standard deviation :math:`\pi s/\sqrt3`),
+    :math:`\kappa=(\mu_1-\mu_0)/s`. Normals have means 0 and 1 and the standard deviation ``scale``, :math:`\sigma`.
+``family``, ``setting``
+    ``"spike_exp"`` and ``"overlap_exp"`` with their sharpness, ``"overlap_logistic"`` (locations 0 and 1) and
+    ``"normal"`` (means 0 and 1) with their scale.
 """
 
 from __future__ import annotations
@@ -11,15 +26,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.special import expit, factorial, hyp1f1, log_expit, logit, ndtr, ndtri, softmax
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, log_expit, logit, ndtr, ndtri, softmax
 
 from reference.checks import Array, broadcast, finite, positive, real, within
 
-# B_2n / (2n)!, the series of x/2 coth(x/2) - 1 (scipy.special.bernoulli has only 12 digits of B_4)
-BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330)
-ORDER = 2 * np.arange(1, 1 + len(BERNOULLI))
-SERIES = np.array(BERNOULLI) / factorial(ORDER)
+# Gauss-Legendre rule on [0, 1]: integrals over a blunt exponential, whose closed forms cancel
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(12)
+NODES, WEIGHTS = 0.5 * (NODES + 1), 0.5 * WEIGHTS
 FAMILIES = ("spike_exp", "overlap_exp", "overlap_logistic", "normal")
 
 
@@ -30,14 +44,12 @@ def smoothing_inverse_cdf(rho: ArrayLike, logits: ArrayLike, family: str, settin
 
     Parameters
     ----------
-    rho : array_like
-        Uniform noise :math:`\rho\in[0,1]`.
-    logits : array_like
-        Logits :math:`\ell` of :math:`q=\sigma(\ell)=P(z{=}1)`; infinite ones give q = 0 or 1. :math:`A=1-q`.
+    rho, logits : array_like
+        Noise :math:`\rho\in[0,1]`, logits :math:`\ell` (also infinite).
     family : str
-        ``"spike_exp"``, ``"overlap_exp"``, ``"overlap_logistic"`` (locations 0 and 1) or ``"normal"`` (means 0 and 1).
+        Family, one of ``FAMILIES``.
     setting : float
-        Sharpness :math:`\beta` of an exponential family, scale :math:`s` or :math:`\sigma` of the others.
+        Its sharpness or its scale, > 0.
 
     Returns
     -------
@@ -73,15 +85,12 @@ def smoothed_log_density(zeta: ArrayLike, logits: ArrayLike, family: str, settin
 
     Parameters
     ----------
-    zeta : array_like
-        Smoothed variable :math:`\zeta`.
-    logits : array_like
-        Logits :math:`\ell` of :math:`q=\sigma(\ell)=P(z{=}1)`; infinite ones give q = 0 or 1. :math:`A=1-q`.
+    zeta, logits : array_like
+        Smoothed variable :math:`\zeta`, logits :math:`\ell` (also infinite).
     family : str
-        ``"spike_exp"``, ``"overlap_exp"``, ``"overlap_logistic"`` (locations 0 and 1) or ``"normal"`` (means 0 and 1).
-        Not ``spike_exp``: its atom at 0 has no density.
+        ``"overlap_exp"``, ``"overlap_logistic"`` or ``"normal"``; the atom at 0 of ``spike_exp`` has no density.
     setting : float
-        Sharpness :math:`\beta` of an exponential family, scale :math:`s` or :math:`\sigma` of the others.
+        Its sharpness or its scale, > 0.
 
     Returns
     -------
@@ -97,6 +106,8 @@ def smoothed_log_density(zeta: ArrayLike, logits: ArrayLike, family: str, settin
     """
     zeta, logits, setting = real("zeta", zeta), real("logits", logits), positive("setting", setting)
     broadcast(zeta=zeta, logits=logits)
+    if family == "overlap_exp" and setting < 1:
+        return _blunt_log_density(zeta, logits, setting)
     if family == "overlap_exp":
         parts = overlap_exp_log_pdf(zeta, 0, setting), overlap_exp_log_pdf(zeta, 1, setting)
     elif family == "overlap_logistic":
@@ -116,12 +127,8 @@ def spike_exp_cdf(zeta: ArrayLike, logits: ArrayLike, beta: ArrayLike) -> Array:
 
     Parameters
     ----------
-    zeta : array_like
-        Smoothed variable :math:`\zeta`.
-    logits : array_like
-        Logits :math:`\ell` of :math:`q=\sigma(\ell)=P(z{=}1)`; infinite ones give q = 0 or 1. :math:`A=1-q`.
-    beta : array_like
-        Sharpness :math:`\beta>0`; the two densities separate as it grows. :math:`d=e^{-\beta}`.
+    zeta, logits, beta : array_like
+        Smoothed variable :math:`\zeta`, logits :math:`\ell` (also infinite), sharpness :math:`\beta>0`.
 
     Returns
     -------
@@ -150,12 +157,8 @@ def spike_exp_icdf(rho: ArrayLike, logits: ArrayLike, beta: ArrayLike) -> Array:
 
     Parameters
     ----------
-    rho : array_like
-        Uniform noise :math:`\rho\in[0,1]`.
-    logits : array_like
-        Logits :math:`\ell` of :math:`q=\sigma(\ell)=P(z{=}1)`; infinite ones give q = 0 or 1. :math:`A=1-q`.
-    beta : array_like
-        Sharpness :math:`\beta>0`; the two densities separate as it grows. :math:`d=e^{-\beta}`.
+    rho, logits, beta : array_like
+        Noise :math:`\rho\in[0,1]`, logits :math:`\ell` (also infinite), sharpness :math:`\beta>0`.
 
     Returns
     -------
@@ -170,7 +173,7 @@ def spike_exp_icdf(rho: ArrayLike, logits: ArrayLike, beta: ArrayLike) -> Array:
     Source: DVAE++, Appendices C and F.
     """
     rho, logits, beta = _noise_arguments(rho=rho, logits=logits, beta=beta)
-    above = _above(rho, logits)
+    above = _above(rho, 1 - rho, logits)
     t = np.where(above > 0, above / np.maximum(expit(logits), np.finfo(float).tiny), 0)
     # "invalid": inf - inf where q underflows; that branch is then not taken.
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
@@ -187,16 +190,13 @@ def spike_exp_grad(rho: ArrayLike, logits: ArrayLike, beta: ArrayLike) -> tuple[
               \frac{\partial\zeta}{\partial\ell}=qA\frac{\partial\zeta}{\partial q},\quad
               \frac{\partial\zeta}{\partial\rho}=\frac{1-d}{\beta q[d+(1-d)t]},\quad
               \frac{\partial\zeta}{\partial\beta}=\frac1\beta\Big[\frac t{d+(1-d)t}-\zeta\Big]
+              =\frac{(1-\zeta)(1-e^{-\beta\zeta})-\zeta e^{-\beta\zeta}(1-e^{-\beta(1-\zeta)})}{\beta(1-d)}
               \qquad(\rho>A;\ \text{else }0)
 
     Parameters
     ----------
-    rho : array_like
-        Uniform noise :math:`\rho\in[0,1]`.
-    logits : array_like
-        Logits :math:`\ell` of :math:`q=\sigma(\ell)=P(z{=}1)`; infinite ones give q = 0 or 1. :math:`A=1-q`.
-    beta : array_like
-        Sharpness :math:`\beta>0`; the two densities separate as it grows. :math:`d=e^{-\beta}`.
+    rho, logits, beta : array_like
+        Noise :math:`\rho\in[0,1]`, logits :math:`\ell` (also infinite), sharpness :math:`\beta>0`.
 
     Returns
     -------
@@ -211,13 +211,16 @@ def spike_exp_grad(rho: ArrayLike, logits: ArrayLike, beta: ArrayLike) -> tuple[
     Source: DVAE++, Appendices C and F (Fig. 5).
     """
     rho, logits, beta = _noise_arguments(rho=rho, logits=logits, beta=beta)
-    zeta, above, q, d = spike_exp_icdf(rho, logits, beta), _above(rho, logits), expit(logits), np.exp(-beta)
+    zeta, above = spike_exp_icdf(rho, logits, beta), _above(rho, 1 - rho, logits)
+    q, rise = expit(logits), -np.expm1(-beta)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        t, active = above / q, above > 0
-        slope = -np.expm1(-beta) / (beta * q * (d + (1 - d) * t))
-        by_q = slope * (1 - rho) / q
-        # At a fixed sample t falls with beta as a mirrored distribution function: its log slope, less 1 - zeta.
-        by_beta = above * (1 - zeta - _log_cdf_slope(zeta, 1 - zeta, beta)) * slope
+        t, beyond, active = above / q, (1 - rho) / q, above > 0
+        m = t + beyond * np.exp(-beta)
+        slope = rise / (beta * q * m)
+        by_q = slope * beyond
+        # 1 - zeta = -log(m) / beta: a sharp sample lies so near 1 that the difference has no digits.
+        rest = -np.where(m < 0.5, np.log(m), np.log1p(-beyond * rise)) / beta
+        by_beta = _slope_by_beta(zeta, rest, np.asarray(np.inf), beta)
     found = by_q, by_q * q * expit(-logits), slope, by_beta
     by_q, by_logits, by_rho, by_beta = (np.where(active, value, 0) for value in found)
     return by_q, by_logits, by_rho, by_beta
@@ -231,12 +234,8 @@ def overlap_exp_log_pdf(zeta: ArrayLike, z: ArrayLike, beta: ArrayLike) -> Array
 
     Parameters
     ----------
-    zeta : array_like
-        Smoothed variable :math:`\zeta`.
-    z : array_like
-        Binary variable :math:`z`, 0 or 1.
-    beta : array_like
-        Sharpness :math:`\beta>0`; the two densities separate as it grows. :math:`d=e^{-\beta}`.
+    zeta, z, beta : array_like
+        Smoothed variable :math:`\zeta`, binary variable :math:`z\in\{0,1\}`, sharpness :math:`\beta>0`.
 
     Returns
     -------
@@ -253,9 +252,8 @@ def overlap_exp_log_pdf(zeta: ArrayLike, z: ArrayLike, beta: ArrayLike) -> Array
     zeta, z, beta = _exponential_arguments(zeta=zeta, z=z, beta=beta)
     if not np.isin(z, (0, 1)).all():
         raise ValueError(f"z must be 0 or 1, got {float(z[~np.isin(z, (0, 1))].reshape(-1)[0])!r}")
-    # log Z cancels for small beta: there from Z - 1, a hypergeometric function.
-    blunt = np.minimum(beta, 1)
-    small = np.log1p(-0.5 * blunt * hyp1f1(1, 3, -blunt))
+    # log Z cancels for small beta: there from Z - 1, an integral.
+    small = np.log1p(np.sum(WEIGHTS * np.expm1(-np.minimum(beta, 1)[..., None] * NODES), axis=-1))
     log_normaliser = np.where(beta < 1, small, np.log(-np.expm1(-beta)) - np.log(beta))
     inside = (zeta >= 0) & (zeta <= 1)
     return np.where(inside, -beta * np.where(z == 1, 1 - zeta, zeta) - log_normaliser, -np.inf)
@@ -269,12 +267,8 @@ def overlap_exp_cdf(zeta: ArrayLike, logits: ArrayLike, beta: ArrayLike) -> Arra
 
     Parameters
     ----------
-    zeta : array_like
-        Smoothed variable :math:`\zeta`.
-    logits : array_like
-        Logits :math:`\ell` of :math:`q=\sigma(\ell)=P(z{=}1)`; infinite ones give q = 0 or 1. :math:`A=1-q`.
-    beta : array_like
-        Sharpness :math:`\beta>0`; the two densities separate as it grows. :math:`d=e^{-\beta}`.
+    zeta, logits, beta : array_like
+        Smoothed variable :math:`\zeta`, logits :math:`\ell` (also infinite), sharpness :math:`\beta>0`.
 
     Returns
     -------
@@ -302,12 +296,8 @@ def overlap_exp_icdf_quadratic(rho: ArrayLike, q: ArrayLike, beta: ArrayLike) ->
 
     Parameters
     ----------
-    rho : array_like
-        Uniform noise :math:`\rho\in[0,1]`.
-    q : array_like
-        Probability :math:`q=P(z{=}1)`. Less than 1.
-    beta : array_like
-        Sharpness :math:`\beta>0`; the two densities separate as it grows. :math:`d=e^{-\beta}`.
+    rho, q, beta : array_like
+        Noise :math:`\rho\in[0,1]`, probability :math:`0\le q<1`, sharpness :math:`\beta>0`.
 
     Returns
     -------
@@ -343,12 +333,8 @@ def overlap_exp_icdf(rho: ArrayLike, logits: ArrayLike, beta: ArrayLike) -> Arra
 
     Parameters
     ----------
-    rho : array_like
-        Uniform noise :math:`\rho\in[0,1]`.
-    logits : array_like
-        Logits :math:`\ell` of :math:`q=\sigma(\ell)=P(z{=}1)`; infinite ones give q = 0 or 1. :math:`A=1-q`.
-    beta : array_like
-        Sharpness :math:`\beta>0`; the two densities separate as it grows. :math:`d=e^{-\beta}`.
+    rho, logits, beta : array_like
+        Noise :math:`\rho\in[0,1]`, logits :math:`\ell` (also infinite), sharpness :math:`\beta>0`.
 
     Returns
     -------
@@ -363,15 +349,7 @@ def overlap_exp_icdf(rho: ArrayLike, logits: ArrayLike, beta: ArrayLike) -> Arra
     Source: DVAE++, Appendix A (its quadratic with the roots that do not cancel).
     """
     rho, logits, beta = _noise_arguments(rho=rho, logits=logits, beta=beta)
-    q, a, d, rise = expit(logits), expit(-logits), np.exp(-beta), -np.expm1(-beta)
-    b = _above(rho, logits) + d * (q - rho)
-    s = np.hypot(b, 2 * np.sqrt(a * q) * np.exp(-beta / 2))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        # 1 - m keeps the relative accuracy of a small sample; of the two forms of m the one without cancellation.
-        w = 2 * rho * rise / (a + q * d + rho * rise + s)
-        log_m = np.where(b < 0, np.log((np.abs(b) + s) / (2 * a)), np.log(2 * q / (b + s)) - beta)
-        zeta = np.where(w < 0.5, -np.log1p(-w), -log_m) / beta
-    return np.where(rho == 0, 0, np.where(rho == 1, 1, np.clip(zeta, 0, 1)))
+    return _overlap_exp_root(rho, 1 - rho, logits, beta)
 
 
 def overlap_exp_icdf_asinh(rho: ArrayLike, q: ArrayLike, beta: ArrayLike) -> Array:
@@ -382,12 +360,8 @@ def overlap_exp_icdf_asinh(rho: ArrayLike, q: ArrayLike, beta: ArrayLike) -> Arr
 
     Parameters
     ----------
-    rho : array_like
-        Uniform noise :math:`\rho\in[0,1]`.
-    q : array_like
-        Probability :math:`q=P(z{=}1)`. Strictly between 0 and 1.
-    beta : array_like
-        Sharpness :math:`\beta>0`; the two densities separate as it grows. :math:`d=e^{-\beta}`.
+    rho, q, beta : array_like
+        Noise :math:`\rho\in[0,1]`, probability :math:`0<q<1`, sharpness :math:`\beta>0`.
 
     Returns
     -------
@@ -414,18 +388,14 @@ def overlap_exp_grad(rho: ArrayLike, logits: ArrayLike, beta: ArrayLike) -> tupl
     .. math:: \frac{\partial\zeta}{\partial q}=\frac{(1-e^{-\beta\zeta})(1-e^{-\beta(1-\zeta)})}{\beta S},\quad
               \frac{\partial\zeta}{\partial\ell}=qA\frac{\partial\zeta}{\partial q},\quad
               \frac{\partial\zeta}{\partial\rho}=\frac{1-d}{\beta S},\quad
-              \frac{\partial\zeta}{\partial\beta}=-\frac{A\,\dot R(\zeta)-q\,\dot R(1-\zeta)}{q(\zeta)},
-              \qquad S=A\,e^{-\beta\zeta}+q\,e^{-\beta(1-\zeta)},\quad
-              \dot R(\zeta)=\frac{\zeta e^{-\beta\zeta}(1-d)-(1-e^{-\beta\zeta})d}{(1-d)^2}
+              \frac{\partial\zeta}{\partial\beta}=\nu\,g(\zeta)-(1-\nu)\,g(1-\zeta),
+              \qquad S=A\,e^{-\beta\zeta}+q\,e^{-\beta(1-\zeta)},\quad\nu=\frac{q\,e^{-\beta(1-\zeta)}}S,\quad
+              g(x)=\frac{(1-x)(1-e^{-\beta x})-x\,e^{-\beta x}(1-e^{-\beta(1-x)})}{\beta(1-d)}
 
     Parameters
     ----------
-    rho : array_like
-        Uniform noise :math:`\rho\in[0,1]`.
-    logits : array_like
-        Logits :math:`\ell` of :math:`q=\sigma(\ell)=P(z{=}1)`; infinite ones give q = 0 or 1. :math:`A=1-q`.
-    beta : array_like
-        Sharpness :math:`\beta>0`; the two densities separate as it grows. :math:`d=e^{-\beta}`.
+    rho, logits, beta : array_like
+        Noise :math:`\rho\in[0,1]`, logits :math:`\ell` (also infinite), sharpness :math:`\beta>0`.
 
     Returns
     -------
@@ -442,18 +412,14 @@ def overlap_exp_grad(rho: ArrayLike, logits: ArrayLike, beta: ArrayLike) -> tupl
     """
     rho, logits, beta = _noise_arguments(rho=rho, logits=logits, beta=beta)
     q, a, rise = expit(logits), expit(-logits), -np.expm1(-beta)
-    # 1 - zeta is taken from the mirrored problem where it may be small.
-    zeta = overlap_exp_icdf(rho, logits, beta)
-    rest = np.where(rho < 0.5, 1 - zeta, overlap_exp_icdf(1 - rho, -logits, beta))
+    # 1 - zeta is the sample of the mirrored problem: the difference loses the digits of a sample next to 1.
+    zeta, rest = _overlap_exp_root(rho, 1 - rho, logits, beta), _overlap_exp_root(1 - rho, rho, -logits, beta)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         s = a * np.exp(-beta * zeta) + q * np.exp(-beta * rest)
         by_q = np.expm1(-beta * zeta) * np.expm1(-beta * rest) / (beta * s)
-        toward_0 = -a * np.expm1(-beta * zeta) * _log_cdf_slope(zeta, rest, beta)
-        toward_1 = -q * np.expm1(-beta * rest) * _log_cdf_slope(rest, zeta, beta)
-        by_beta = (toward_1 - toward_0) / (beta * s)
         by_rho = rise / (beta * s)
     inside = (rho > 0) & (rho < 1)
-    by_q, by_beta = (np.where(inside, value, 0) for value in (by_q, by_beta))
+    by_q, by_beta = (np.where(inside, value, 0) for value in (by_q, _slope_by_beta(zeta, rest, logits, beta)))
     return by_q, by_q * q * a, by_rho, by_beta
 
 
@@ -466,10 +432,8 @@ def overlap_exp_moments(logits: ArrayLike, beta: ArrayLike) -> tuple[Array, Arra
 
     Parameters
     ----------
-    logits : array_like
-        Logits :math:`\ell` of :math:`q=\sigma(\ell)=P(z{=}1)`; infinite ones give q = 0 or 1. :math:`A=1-q`.
-    beta : array_like
-        Sharpness :math:`\beta>0`; the two densities separate as it grows. :math:`d=e^{-\beta}`.
+    logits, beta : array_like
+        Logits :math:`\ell` (also infinite), sharpness :math:`\beta>0`.
 
     Returns
     -------
@@ -501,10 +465,8 @@ def overlap_exp_bernoulli_limit(logits: ArrayLike, beta: ArrayLike) -> Array:
 
     Parameters
     ----------
-    logits : array_like
-        Logits :math:`\ell` of :math:`q=\sigma(\ell)=P(z{=}1)`; infinite ones give q = 0 or 1. :math:`A=1-q`.
-    beta : array_like
-        Sharpness :math:`\beta>0`; the two densities separate as it grows. :math:`d=e^{-\beta}`.
+    logits, beta : array_like
+        Finite logits :math:`\ell`, sharpness :math:`\beta>0`.
 
     Returns
     -------
@@ -522,16 +484,20 @@ def overlap_exp_bernoulli_limit(logits: ArrayLike, beta: ArrayLike) -> Array:
     """
     logits, beta = finite("logits", logits), positive("beta", beta)
     broadcast(logits=logits, beta=beta)
-    q, a = expit(logits), expit(-logits)
-    low, high = overlap_exp_icdf(a, logits, beta), overlap_exp_icdf(q, -logits, beta)
+    q, a, rise = expit(logits), expit(-logits), -np.expm1(-beta)
+    # With 1 - q from its own logit: the point between two sharp densities hangs on the last digits of q.
+    low, high = _overlap_exp_root(a, q, logits, beta), _overlap_exp_root(q, a, -logits, beta)
 
+    # The integrals of u r(u | 0) and u r(u | 1) over [0, c] cancel in closed form for small beta c.
     def near(c: Array) -> Array:
-        """Integral of u r(u | 0) over [0, c], with (1 - e^-x (1 + x)) / x^2 as a hypergeometric function."""
-        return -0.5 * beta * c**2 * hyp1f1(2, 3, -beta * c) / np.expm1(-beta)
+        x, small = beta * c, np.minimum(beta * c, 2)[..., None]
+        blunt = x**2 * np.sum(WEIGHTS * NODES * np.exp(-small * NODES), axis=-1)
+        return np.where(x < 2, blunt, 1 - np.exp(-x) * (1 + x)) / (beta * rise)
 
     def far(c: Array) -> Array:
-        """Integral of u r(u | 1) over [0, c], with (x - 1 + e^-x) / x^2 as a hypergeometric function."""
-        return -0.5 * beta * c**2 * np.exp(-beta * (1 - c)) * hyp1f1(1, 3, -beta * c) / np.expm1(-beta)
+        x, small = beta * c, np.minimum(beta * c, 2)[..., None]
+        blunt = x**2 * np.sum(WEIGHTS * (1 - NODES) * np.exp(-small * NODES), axis=-1)
+        return np.exp(-beta * (1 - c)) * np.where(x < 2, blunt, x - 1 + np.exp(-x)) / (beta * rise)
 
     return a * near(low) + q * far(low) + a * far(high) + q * near(high)
 
@@ -544,12 +510,8 @@ def overlap_normal_cdf(zeta: ArrayLike, logits: ArrayLike, scale: ArrayLike) -> 
 
     Parameters
     ----------
-    zeta : array_like
-        Smoothed variable :math:`\zeta`.
-    logits : array_like
-        Logits :math:`\ell` of :math:`q=\sigma(\ell)=P(z{=}1)`; infinite ones give q = 0 or 1. :math:`A=1-q`.
-    scale : array_like
-        Standard deviation :math:`\sigma>0` of both normals.
+    zeta, logits, scale : array_like
+        Smoothed variable :math:`\zeta`, logits :math:`\ell` (also infinite), standard deviation :math:`\sigma>0`.
 
     Returns
     -------
@@ -576,12 +538,8 @@ def overlap_normal_icdf(rho: ArrayLike, logits: ArrayLike, scale: ArrayLike) -> 
 
     Parameters
     ----------
-    rho : array_like
-        Uniform noise :math:`\rho\in[0,1]`.
-    logits : array_like
-        Logits :math:`\ell` of :math:`q=\sigma(\ell)=P(z{=}1)`; infinite ones give q = 0 or 1. :math:`A=1-q`.
-    scale : array_like
-        Standard deviation :math:`\sigma>0` of both normals.
+    rho, logits, scale : array_like
+        Noise :math:`\rho\in[0,1]`, logits :math:`\ell` (also infinite), standard deviation :math:`\sigma>0`.
 
     Returns
     -------
@@ -608,12 +566,8 @@ def logistic_log_pdf(zeta: ArrayLike, mean: ArrayLike, scale: ArrayLike) -> Arra
 
     Parameters
     ----------
-    zeta : array_like
-        Smoothed variable :math:`\zeta`.
-    mean : array_like
-        Location :math:`\mu`.
-    scale : array_like
-        Scale :math:`s>0` of the logistic (their standard deviation is :math:`\pi s/\sqrt3`).
+    zeta, mean, scale : array_like
+        Smoothed variable :math:`\zeta`, location :math:`\mu`, scale :math:`s>0`.
 
     Returns
     -------
@@ -643,14 +597,9 @@ def overlap_logistic_cdf(
 
     Parameters
     ----------
-    zeta : array_like
-        Smoothed variable :math:`\zeta`.
-    logits : array_like
-        Logits :math:`\ell` of :math:`q=\sigma(\ell)=P(z{=}1)`; infinite ones give q = 0 or 1. :math:`A=1-q`.
-    mean_0, mean_1 : array_like
-        Locations :math:`\mu_0\le\mu_1` of the two logistics.
-    scale : array_like
-        Scale :math:`s>0` of both logistics (their standard deviation is :math:`\pi s/\sqrt3`).
+    zeta, logits, mean_0, mean_1, scale : array_like
+        Smoothed variable :math:`\zeta`, logits :math:`\ell` (also infinite), locations :math:`\mu_0\le\mu_1`, scale
+        :math:`s>0`.
 
     Returns
     -------
@@ -680,14 +629,8 @@ def overlap_logistic_icdf_quadratic(
 
     Parameters
     ----------
-    rho : array_like
-        Uniform noise :math:`\rho\in[0,1]`. Not 0.
-    q : array_like
-        Probability :math:`q=P(z{=}1)`.
-    mean_0, mean_1 : array_like
-        Locations :math:`\mu_0\le\mu_1` of the two logistics.
-    scale : array_like
-        Scale :math:`s>0` of both logistics (their standard deviation is :math:`\pi s/\sqrt3`).
+    rho, q, mean_0, mean_1, scale : array_like
+        Noise :math:`0<\rho\le1`, probability :math:`q\in[0,1]`, locations :math:`\mu_0\le\mu_1`, scale :math:`s>0`.
 
     Returns
     -------
@@ -725,14 +668,8 @@ def overlap_logistic_icdf_mprime(
 
     Parameters
     ----------
-    rho : array_like
-        Uniform noise :math:`\rho\in[0,1]`. Not 0.
-    q : array_like
-        Probability :math:`q=P(z{=}1)`.
-    mean_0, mean_1 : array_like
-        Locations :math:`\mu_0\le\mu_1` of the two logistics.
-    scale : array_like
-        Scale :math:`s>0` of both logistics (their standard deviation is :math:`\pi s/\sqrt3`).
+    rho, q, mean_0, mean_1, scale : array_like
+        Noise :math:`0<\rho\le1`, probability :math:`q\in[0,1]`, locations :math:`\mu_0\le\mu_1`, scale :math:`s>0`.
 
     Returns
     -------
@@ -771,14 +708,9 @@ def overlap_logistic_icdf(
 
     Parameters
     ----------
-    rho : array_like
-        Uniform noise :math:`\rho\in[0,1]`.
-    logits : array_like
-        Logits :math:`\ell` of :math:`q=\sigma(\ell)=P(z{=}1)`; infinite ones give q = 0 or 1. :math:`A=1-q`.
-    mean_0, mean_1 : array_like
-        Locations :math:`\mu_0\le\mu_1` of the two logistics.
-    scale : array_like
-        Scale :math:`s>0` of both logistics (their standard deviation is :math:`\pi s/\sqrt3`).
+    rho, logits, mean_0, mean_1, scale : array_like
+        Noise :math:`\rho\in[0,1]`, logits :math:`\ell` (also infinite), locations :math:`\mu_0\le\mu_1`, scale
+        :math:`s>0`.
 
     Returns
     -------
@@ -806,14 +738,9 @@ def overlap_logistic_offsets(
 
     Parameters
     ----------
-    rho : array_like
-        Uniform noise :math:`\rho\in[0,1]`.
-    logits : array_like
-        Logits :math:`\ell` of :math:`q=\sigma(\ell)=P(z{=}1)`; infinite ones give q = 0 or 1. :math:`A=1-q`.
-    mean_0, mean_1 : array_like
-        Locations :math:`\mu_0\le\mu_1` of the two logistics.
-    scale : array_like
-        Scale :math:`s>0` of both logistics (their standard deviation is :math:`\pi s/\sqrt3`).
+    rho, logits, mean_0, mean_1, scale : array_like
+        Noise :math:`\rho\in[0,1]`, logits :math:`\ell` (also infinite), locations :math:`\mu_0\le\mu_1`, scale
+        :math:`s>0`.
 
     Returns
     -------
@@ -831,14 +758,9 @@ def overlap_logistic_offsets(
     mean_0, mean_1, scale = _locations(mean_0, mean_1, scale)
     broadcast(rho=rho, logits=logits, mean_0=mean_0, mean_1=mean_1, scale=scale)
     kappa = (mean_1 - mean_0) / scale
-    b = _above(rho, logits) + np.exp(-kappa) * (rho - expit(logits))
+    low, log_sum, _ = _overlap_logistic_root(rho, logits, kappa)
     with np.errstate(divide="ignore", invalid="ignore"):
-        # In logarithms: e^-kappa underflows from s = 0.0014 on, and S is all that is left at B = 0.
-        log_root = np.log(2) + 0.5 * (np.log(rho) + np.log1p(-rho) - kappa)
-        log_s = 0.5 * np.logaddexp(2 * np.log(np.abs(b)), 2 * log_root)
-        log_sum = np.logaddexp(np.log(np.abs(b)), log_s) - np.log(2)
         left, right = np.log(rho) - log_sum, log_sum - np.log1p(-rho)
-    low = (b < 0) | ((b == 0) & (rho <= 0.5))
     x_0 = np.where(low, left, right + kappa)
     x_0 = np.where(rho == 0, -np.inf, np.where(rho == 1, np.inf, x_0))
     return x_0, np.where(low & (rho > 0), left - kappa, np.where((rho > 0) & (rho < 1), right, x_0))
@@ -854,14 +776,8 @@ def overlap_logistic_icdf_asinh(
 
     Parameters
     ----------
-    rho : array_like
-        Uniform noise :math:`\rho\in[0,1]`. Strictly between 0 and 1.
-    q : array_like
-        Probability :math:`q=P(z{=}1)`.
-    mean_0, mean_1 : array_like
-        Locations :math:`\mu_0\le\mu_1` of the two logistics.
-    scale : array_like
-        Scale :math:`s>0` of both logistics (their standard deviation is :math:`\pi s/\sqrt3`).
+    rho, q, mean_0, mean_1, scale : array_like
+        Noise :math:`0<\rho<1`, probability :math:`q\in[0,1]`, locations :math:`\mu_0\le\mu_1`, scale :math:`s>0`.
 
     Returns
     -------
@@ -890,20 +806,15 @@ def overlap_logistic_grad(
 
     .. math:: \frac{\partial\zeta}{\partial q}=\frac{\sigma(x_0)-\sigma(x_1)}{q(\zeta)}=\frac{s(1-e^{-\kappa})}S,\quad
               \frac{\partial\zeta}{\partial\ell}=qA\frac{\partial\zeta}{\partial q},\quad
-              \frac{\partial\zeta}{\partial\rho}=\frac1{q(\zeta)},\quad\frac{\partial\zeta}{\partial\mu_1}=w_1,\quad
+              \frac{\partial\zeta}{\partial\rho}=\frac1{q(\zeta)}=\frac{s(1+e^{-x_0})(1+e^{x_1})}S,\quad
+              \frac{\partial\zeta}{\partial\mu_1}=w_1,\quad
               \frac{\partial\zeta}{\partial\mu_0}=1-w_1,\quad\frac{\partial\zeta}{\partial s}=(1-w_1)x_0+w_1x_1,
               \qquad w_1=\frac{q\,r(\zeta\mid1)}{q(\zeta)}
 
     Parameters
     ----------
-    rho : array_like
-        Uniform noise :math:`\rho\in[0,1]`. Strictly between 0 and 1.
-    logits : array_like
-        Logits :math:`\ell` of :math:`q=\sigma(\ell)=P(z{=}1)`; infinite ones give q = 0 or 1. :math:`A=1-q`.
-    mean_0, mean_1 : array_like
-        Locations :math:`\mu_0\le\mu_1` of the two logistics.
-    scale : array_like
-        Scale :math:`s>0` of both logistics (their standard deviation is :math:`\pi s/\sqrt3`).
+    rho, logits, mean_0, mean_1, scale : array_like
+        Noise :math:`0<\rho<1`, logits :math:`\ell` (also infinite), locations :math:`\mu_0\le\mu_1`, scale :math:`s>0`.
 
     Returns
     -------
@@ -918,15 +829,19 @@ def overlap_logistic_grad(
     Source: DVAE++, Appendix B.
     """
     x_0, x_1 = overlap_logistic_offsets(rho, logits, mean_0, mean_1, scale)
-    logits, scale = real("logits", logits), positive("scale", scale)
-    bells = [log_expit(x) + log_expit(-x) for x in (x_0, x_1)]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        density = np.exp(np.logaddexp(log_expit(-logits) + bells[0], log_expit(logits) + bells[1])) / scale
-        # The difference of the two distribution functions, factored: it cancels where both are next to 1.
-        by_q = expit(x_0) * expit(-x_1) * -np.expm1(x_1 - x_0) / density
-        w_0, w_1 = (expit(sign * (logits + bells[1] - bells[0])) for sign in (-1, 1))
+    rho, logits, scale = np.asarray(rho), real("logits", logits), positive("scale", scale)
+    kappa = (np.asarray(mean_1) - np.asarray(mean_0)) / scale
+    low, log_sum, log_s = _overlap_logistic_root(rho, logits, kappa)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        # e^-x_0 and e^x_1 from the noise itself: far out a logarithm has lost the digits that its power needs.
+        falling = np.where(low, np.exp(log_sum) / rho, np.exp(-kappa - log_sum) * (1 - rho))
+        rising = np.where(low, np.exp(-kappa - log_sum) * rho, np.exp(log_sum) / (1 - rho))
+        stretch = scale * np.exp(-log_s)
+        by_q, by_rho = -np.expm1(-kappa) * stretch, (1 + falling) * (1 + rising) * stretch
+        log_ratio = _logistic_log_ratio(0.5 * (x_0 + x_1), kappa)
+        w_0, w_1 = (expit(sign * (logits + log_ratio)) for sign in (-1, 1))
         by_scale = w_0 * x_0 + w_1 * x_1
-        return by_q, by_q * expit(logits) * expit(-logits), 1 / density, w_0, w_1, by_scale
+    return by_q, by_q * expit(logits) * expit(-logits), by_rho, w_0, w_1, by_scale
 
 
 def overlap_logistic_bernoulli_limit(
@@ -941,12 +856,8 @@ def overlap_logistic_bernoulli_limit(
 
     Parameters
     ----------
-    logits : array_like
-        Logits :math:`\ell` of :math:`q=\sigma(\ell)=P(z{=}1)`. :math:`A=1-q`.
-    mean_0, mean_1 : array_like
-        Locations :math:`\mu_0\le\mu_1` of the two logistics.
-    scale : array_like
-        Scale :math:`s>0` of both logistics (their standard deviation is :math:`\pi s/\sqrt3`).
+    logits, mean_0, mean_1, scale : array_like
+        Finite logits :math:`\ell`, locations :math:`\mu_0\le\mu_1`, scale :math:`s>0`.
 
     Returns
     -------
@@ -979,12 +890,8 @@ def binary_concrete_logit(rho: ArrayLike, logits: ArrayLike, temperature: ArrayL
 
     Parameters
     ----------
-    rho : array_like
-        Uniform noise :math:`\rho\in[0,1]`.
-    logits : array_like
-        Logits :math:`\ell` of :math:`q=\sigma(\ell)=P(z{=}1)`.
-    temperature : array_like
-        Temperature :math:`\lambda>0`.
+    rho, logits, temperature : array_like
+        Noise :math:`\rho\in[0,1]`, finite logits :math:`\ell`, temperature :math:`\lambda>0`.
 
     Returns
     -------
@@ -1011,12 +918,8 @@ def binary_concrete_icdf(rho: ArrayLike, logits: ArrayLike, temperature: ArrayLi
 
     Parameters
     ----------
-    rho : array_like
-        Uniform noise :math:`\rho\in[0,1]`.
-    logits : array_like
-        Logits :math:`\ell` of :math:`q=\sigma(\ell)=P(z{=}1)`.
-    temperature : array_like
-        Temperature :math:`\lambda>0`.
+    rho, logits, temperature : array_like
+        Noise :math:`\rho\in[0,1]`, finite logits :math:`\ell`, temperature :math:`\lambda>0`.
 
     Returns
     -------
@@ -1043,12 +946,8 @@ def binary_concrete_log_density(y: ArrayLike, logits: ArrayLike, temperature: Ar
 
     Parameters
     ----------
-    y : array_like
-        Logit :math:`y` of the sample.
-    logits : array_like
-        Logits :math:`\ell` of :math:`q=\sigma(\ell)=P(z{=}1)`.
-    temperature : array_like
-        Temperature :math:`\lambda>0`.
+    y, logits, temperature : array_like
+        Logit :math:`y` of the sample, finite logits :math:`\ell`, temperature :math:`\lambda>0`.
 
     Returns
     -------
@@ -1110,10 +1009,8 @@ def inverse_cdf_curve(q: ArrayLike, rho: ArrayLike, family: str, setting: float)
 
     Parameters
     ----------
-    q : array_like
-        Probability :math:`q=P(z{=}1)`, both ends included.
-    rho : array_like
-        Uniform noise :math:`\rho\in[0,1]`. The figure uses 0.25.
+    q, rho : array_like
+        Probability :math:`q\in[0,1]`, noise :math:`\rho\in[0,1]` (0.25 in the figure).
     family : str
         ``"concrete"``, ``"spike_exp"``, ``"overlap_exp"`` or ``"overlap_logistic"`` (locations 0 and 1).
     setting : float
@@ -1164,9 +1061,9 @@ def smoothing_log_ratio(zeta: ArrayLike, family: str, setting: float) -> Array:
     zeta : array_like
         Smoothed variable :math:`\zeta`.
     family : str
-        ``"spike_exp"``, ``"overlap_exp"``, ``"overlap_logistic"`` (locations 0 and 1) or ``"normal"`` (means 0 and 1).
+        Family, one of ``FAMILIES``.
     setting : float
-        Sharpness :math:`\beta` of an exponential family, scale :math:`s` or :math:`\sigma` of the others.
+        Its sharpness or its scale, > 0.
 
     Returns
     -------
@@ -1186,7 +1083,7 @@ def smoothing_log_ratio(zeta: ArrayLike, family: str, setting: float) -> Array:
     if family == "normal":
         return (2 * zeta - 1) / (2 * setting**2)
     if family == "overlap_logistic":
-        return logistic_log_pdf(zeta, 1, setting) - logistic_log_pdf(zeta, 0, setting)
+        return _logistic_log_ratio((zeta - 0.5) / setting, 1 / setting)
     if family == "spike_exp":
         return np.where(zeta > 0, np.inf, -np.inf)
     raise ValueError(f"family must be one of {', '.join(FAMILIES)}, got {family!r}")
@@ -1213,34 +1110,85 @@ def _locations(mean_0: ArrayLike, mean_1: ArrayLike, scale: ArrayLike) -> tuple[
     return mean_0, mean_1, scale
 
 
-def _above(rho: Array, logits: Array) -> Array:
-    """Return rho + q - 1 from the smaller two of the four probabilities, so that none of them is rounded to 1 first."""
-    return np.where(rho < 0.5, rho - expit(-logits), expit(logits) - (1 - rho))
+def _above(rho: Array, left: Array, logits: Array) -> Array:
+    """Return rho + q - 1 with left = 1 - rho from the smaller two of the four, so that none is rounded to 1 first."""
+    return np.where(rho < 0.5, rho - expit(-logits), expit(logits) - left)
 
 
-def _log_cdf_slope(zeta: Array, rest: Array, beta: Array) -> Array:
-    """Derivative by beta of log((1 - e^(-beta zeta)) / (1 - e^-beta)), with rest = 1 - zeta."""
-    # Of zeta/(e^(beta zeta) - 1) - 1/(e^beta - 1) nothing is left for small beta. There it is rest/2 plus the
-    # difference of (x/2 coth(x/2) - 1)/beta at beta zeta and beta, by the series with Bernoulli numbers.
-    b = np.minimum(beta, 1)[..., None]
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        power = np.expm1(ORDER * np.log1p(-np.asarray(rest))[..., None])
-        small = 0.5 * rest + np.sum(SERIES * b ** (ORDER - 1) * power, axis=-1)
-        low = np.where(zeta == 0, 1 / beta, zeta / np.expm1(beta * zeta)) - 1 / np.expm1(beta)
-        high = (rest * np.expm1(-beta) - np.expm1(-beta * rest)) / (-np.expm1(-beta) * np.expm1(beta * zeta))
-        large = np.where(zeta < 0.5, low, high)
-    return np.where(beta < 1, small, large)
+def _overlap_exp_root(rho: Array, left: Array, logits: Array, beta: Array) -> Array:
+    """Sample of two overlapping exponentials, with left = 1 - rho."""
+    q, a, d, rise = expit(logits), expit(-logits), np.exp(-beta), -np.expm1(-beta)
+    b = _above(rho, left, logits) + d * (q - rho)
+    s = np.hypot(b, 2 * np.sqrt(a * q) * np.exp(-beta / 2))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # 1 - m keeps the relative accuracy of a small sample; of the two forms of m the one without cancellation.
+        w = 2 * rho * rise / (a + q * d + rho * rise + s)
+        log_m = np.where(b < 0, np.log((np.abs(b) + s) / (2 * a)), np.log(2 * q / (b + s)) - beta)
+        zeta = np.where(w < 0.5, -np.log1p(-w), -log_m) / beta
+    return np.where(rho == 0, 0, np.where(left == 0, 1, np.clip(zeta, 0, 1)))
+
+
+def _overlap_logistic_root(rho: Array, logits: Array, kappa: Array) -> tuple[NDArray[np.bool_], Array, Array]:
+    """Whether B < 0 (the sample is anchored at the lower location), and the logs of (|B| + S)/2 and of S."""
+    b = _above(rho, 1 - rho, logits) + np.exp(-kappa) * (rho - expit(logits))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # In logarithms: e^-kappa underflows from s = 0.0014 on, and S is all that is left at B = 0.
+        log_root = np.log(2) + 0.5 * (np.log(rho) + np.log1p(-rho) - kappa)
+        log_s = 0.5 * np.logaddexp(2 * np.log(np.abs(b)), 2 * log_root)
+        log_sum = np.logaddexp(np.log(np.abs(b)), log_s) - np.log(2)
+    return (b < 0) | ((b == 0) & (rho <= 0.5)), log_sum, log_s
+
+
+def _logistic_log_ratio(middle: Array, kappa: Array) -> Array:
+    """Log r(zeta|1) - log r(zeta|0) from the distance ``middle`` to the middle of the locations in units of scale."""
+    # Of two blunt densities nearly all cancels: there from the ratio of cosh(x_0/2) and cosh(x_1/2), less 1.
+    half, quarter = 0.5 * np.clip(middle, -600, 600), 0.25 * np.minimum(kappa, 2)
+    blunt = 2 * np.log1p(2 * np.sinh(half) * np.sinh(quarter) / np.cosh(half - quarter))
+    # Between sharp ones |x_0| - |x_1| is twice the distance, cut off beyond the locations.
+    tails = [np.log1p(np.exp(-np.abs(middle + side * 0.5 * kappa))) for side in (1, -1)]
+    return np.where(kappa < 2, blunt, np.clip(2 * middle, -kappa, kappa) + 2 * (tails[0] - tails[1]))
+
+
+def _slope_by_beta(zeta: Array, rest: Array, logits: Array, beta: Array) -> Array:
+    """Derivative by beta of a sample of two overlapping exponentials at fixed noise, with rest = 1 - zeta."""
+
+    def single(x: Array, y: Array) -> Array:
+        """Derivative for the exponential next to 1 alone, with y = 1 - x."""
+        return (x * np.exp(-beta * x) * np.expm1(-beta * y) - y * np.expm1(-beta * x)) / -(beta * np.expm1(-beta))
+
+    with np.errstate(invalid="ignore"):
+        nu_0, nu_1 = (expit(sign * (logits + beta * (zeta - rest))) for sign in (-1, 1))
+        sharp = nu_1 * single(zeta, rest) - nu_0 * single(rest, zeta)
+    # For small beta all terms cancel. There as an integral, in which the logit and the distance from the middle are
+    # left to cancel each other, as they do in the derivative itself.
+    small = np.minimum(beta, 2)
+    half, middle = 0.5 * small[..., None], (0.5 * small * (zeta - rest))[..., None]
+    tilt = np.tanh(0.5 * logits)[..., None]
+    growth = np.sinh(half * NODES) / np.sinh(half)
+    tilted = np.sinh(middle * NODES) + tilt * np.cosh(middle * NODES)
+    blunt = zeta * rest * np.sum(WEIGHTS * growth * tilted / (np.cosh(middle) + tilt * np.sinh(middle)), axis=-1)
+    return np.where(beta < 2, blunt, sharp)
+
+
+def _blunt_log_density(zeta: Array, logits: Array, beta: Array) -> Array:
+    """Log density of two overlapping exponentials for small beta, when it is nearly 0 everywhere."""
+    # The density is (cosh x + tanh(l/2) sinh x) / int_0^1 cosh(beta t / 2) dt with x = beta (zeta - 1/2): both less 1.
+    x = beta * (np.clip(zeta, 0, 1) - 0.5)
+    excess = 2 * np.sinh(x / 2) ** 2 + np.tanh(0.5 * logits) * np.sinh(x)
+    normaliser = np.sum(WEIGHTS * 2 * np.sinh(beta * NODES / 4) ** 2)
+    return np.where((zeta >= 0) & (zeta <= 1), np.log1p(excess) - np.log1p(normaliser), -np.inf)
 
 
 def _exponential_moments(beta: Array) -> tuple[Array, Array]:
     """Mean and variance of the exponential on [0, 1] next to 0."""
-    # Their plain forms cancel for small beta: there by the series with Bernoulli numbers, B_2n beta^2n / (2n)!.
-    small = np.minimum(beta, 1)[..., None]
-    mean = 0.5 - np.sum(SERIES * small ** (ORDER - 1), axis=-1)
-    variance = np.sum((ORDER - 1) * SERIES * small ** (ORDER - 2), axis=-1)
+    # Their plain forms cancel for small beta: there as integrals.
+    density = WEIGHTS * np.exp(-np.minimum(beta, 2)[..., None] * NODES)
+    density = density / density.sum(axis=-1, keepdims=True)
+    mean = np.sum(density * NODES, axis=-1)
+    variance = np.sum(density * (NODES - mean[..., None]) ** 2, axis=-1)
     with np.errstate(over="ignore"):
         plain = 1 / beta - 1 / np.expm1(beta), 1 / beta**2 - 0.25 / np.sinh(beta / 2) ** 2
-    return np.where(beta < 1, mean, plain[0]), np.where(beta < 1, variance, plain[1])
+    return np.where(beta < 2, mean, plain[0]), np.where(beta < 2, variance, plain[1])
 
 
 def _component_cdfs(zeta: Array, family: str, setting: float) -> tuple[Array, Array]:

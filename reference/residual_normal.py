@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from reference import gaussian
 from reference.checks import Array, broadcast, finite, positive, real
 
 BOUND = 5.0
@@ -174,8 +173,15 @@ def bounded_kl(
     raw_mean_p, raw_log_scale_p = finite("raw_mean_p", raw_mean_p), finite("raw_log_scale_p", raw_log_scale_p)
     raw_mean_shift = finite("raw_mean_shift", raw_mean_shift)
     raw_log_scale_shift = finite("raw_log_scale_shift", raw_log_scale_shift)
-    prior = bounded_parameters(raw_mean_p, raw_log_scale_p)
-    return gaussian.kl(*bounded_parameters(raw_mean_p + raw_mean_shift, raw_log_scale_p + raw_log_scale_shift), *prior)
+    _, scale_q = bounded_parameters(0.0, raw_log_scale_p + raw_log_scale_shift)
+    _, scale_p = bounded_parameters(0.0, raw_log_scale_p)
+    # A small shift of a large raw value has no digits left once the two are clamped: both differences start from it.
+    distance = _clamped_difference(raw_mean_p, raw_mean_shift) / scale_p
+    growth = np.expm1(_clamped_difference(raw_log_scale_p, raw_log_scale_shift)) * (1 - SMALLEST_SCALE / scale_p)
+    near = np.abs(growth) < 0.5
+    t = np.where(near, np.log1p(np.where(near, growth, 0)), np.log(scale_q / scale_p))
+    # (exp(2 t) - 1)/2 - t in one function without cancellation: Kummer's, t^2 (1 + 2 t/3 + ...).
+    return np.sum(t**2 * special.hyp1f1(1, 3, 2 * t) + 0.5 * distance**2, axis=-1)
 
 
 def softplus_scale(raw: ArrayLike, slope: float) -> Array:
@@ -367,3 +373,12 @@ def softplus_parameters(
 def _twice_scale_part(log_ratio: Array) -> Array:
     """r^2 - 1 - log r^2 from log r: the printed sum cancels near r = 1."""
     return np.expm1(2 * log_ratio) - 2 * log_ratio
+
+
+def _clamped_difference(raw: Array, shift: Array) -> Array:
+    """soft_clamp(raw + shift) - soft_clamp(raw) by the addition theorem of tanh, with no subtraction of neighbours."""
+    x, y = raw / BOUND, (raw + shift) / BOUND
+    # 1 - tanh(x) tanh(y); where both saturate at one end, from the distances 1 - |tanh| to that end.
+    ends = [2 * special.expit(-2 * np.abs(u)) for u in (x, y)]
+    rest = np.where(x * y > 0, ends[0] + ends[1] - ends[0] * ends[1], 1 - np.tanh(x) * np.tanh(y))
+    return BOUND * np.tanh(shift / BOUND) * rest

@@ -74,11 +74,17 @@ def energy_moments(
     """
     bias_left, bias_right, coupling = _parameters(bias_left, bias_right, coupling)
     states = _all_states(len(bias_left) + len(bias_right))
-    values = -energy(states[:, : len(bias_left)], states[:, len(bias_left) :], bias_left, bias_right, coupling)
+    left, right = states[:, : len(bias_left)], states[:, len(bias_left) :]
+    energies = energy(left, right, bias_left, bias_right, coupling)
+    # Less the largest, bit by bit: of large energies that differ little the variance has no digits.
+    best = np.argmin(energies)
+    above_left, above_right = left - left[best], right - right[best]
+    pairs = np.sum((above_left @ coupling) * right, axis=1) + (left[best] @ coupling) @ above_right.T
+    values = above_left @ bias_left + above_right @ bias_right + pairs
     log_weights = _ladder(inverse_temperatures)[:, None] * values
     weights = np.exp(log_weights - logsumexp(log_weights, axis=1, keepdims=True))
     mean = weights @ values
-    return mean, np.sum(weights * (values - mean[:, None]) ** 2, axis=1)
+    return mean - energies[best], np.sum(weights * (values - mean[:, None]) ** 2, axis=1)
 
 
 def swap_probability(energies: ArrayLike, inverse_temperatures: ArrayLike) -> Array:
@@ -245,17 +251,21 @@ def bennett(energies: ArrayLike, energies_next: ArrayLike, difference: ArrayLike
         raise ValueError(
             f"energies must hold a sample at both temperatures, got {energies.size} and {energies_next.size}"
         )
-    shift = np.log(energies.size / energies_next.size)
+    first_size, next_size = energies.size, energies_next.size
+    shift, total = np.log(first_size / next_size), first_size + next_size
 
     def gap(c: float) -> float:
+        t = np.tanh(0.5 * (all_values + c))
+        if np.max(np.abs(t)) < 0.5:
+            # Each side is nearly n n' / (n + n'); what every sample adds or takes, so that a root near 0 has digits.
+            return -2 * first_size * next_size / total * np.sum(t / (total + (first_size - next_size) * t))
         first = expit(-(shift + difference * energies + c)).sum()
         return first - expit(shift + difference * energies_next + c).sum()
 
     all_values = difference * np.concatenate([energies, energies_next])
     # With every exponent of one sign the sides are on a known side of each other.
-    return np.asarray(
-        brentq(gap, -all_values.max() - 1, -all_values.min() + 1, xtol=1e-300, rtol=4 * np.finfo(float).eps)
-    )
+    low, high = -all_values.max() - 1, -all_values.min() + 1
+    return np.asarray(brentq(gap, low, high, xtol=1e-300, rtol=4 * np.finfo(float).eps, maxiter=2000))
 
 
 def log_partition_bar(energies: ArrayLike, inverse_temperatures: ArrayLike, log_partition_base: ArrayLike) -> Array:

@@ -275,6 +275,7 @@ ROWS = (
         oracles=(
             Oracle("enumeration", "test_squeeze_excite_matches_loops"),
             Oracle("limit", "test_squeeze_excite_halves_without_output_weights"),
+            Oracle("mpmath", "test_squeeze_excite_at_50_digits"),
         ),
         names=("squeeze_excite",),
     ),
@@ -508,8 +509,16 @@ ROWS = (
         oracles=(
             Oracle("torch", "test_unscale_matches_the_gradient_scaler"),
             Oracle("limit", "test_update_is_independent_of_the_loss_scale"),
+            Oracle("limit", "test_half_precision_forward_is_near_double"),
+            Oracle("limit", "test_half_precision_backward_reaches_the_master_weights"),
+            Oracle("limit", "test_sums_of_divergences_need_single_precision"),
         ),
         names=("mixed_precision",),
+        note=(
+            "A residual cell is run forwards and backwards in half precision, with statistics, sums and weights in "
+            "single precision. Not covered: the type that a framework's automatic casting gives every operation on an "
+            "accelerator, and the speed."
+        ),
     ),
     Equation(
         id="nvae/E26-finite",

@@ -194,7 +194,7 @@ def _sensitivity(
     """Condition scale of every output element."""
     rng = np.random.default_rng(7)
     step = max(_eps(dtype), 2.0**-26)
-    squares = [np.zeros(np.shape(w)) for w in wanted]
+    spreads = [np.zeros(np.shape(w)) for w in wanted]
     moved = 0
     for _ in range(DRAWS):
         try:
@@ -204,13 +204,14 @@ def _sensitivity(
             # The perturbation left the domain (rho > 1); the mirrored one may not.
             continue
         moved += 1
-        for total, output, w in zip(squares, outputs, wanted, strict=True):
+        for i, (output, w) in enumerate(zip(outputs, wanted, strict=True)):
             with np.errstate(invalid="ignore"):
                 change = (np.asarray(output, float) - np.asarray(w, float)) / step
-            total += np.where(np.isfinite(change), change, 0) ** 2
+            # Not the root of summed squares: those of changes below 1e-154 underflow.
+            spreads[i] = np.hypot(spreads[i], np.where(np.isfinite(change), change, 0))
     floors = _floors(reference, arguments, wanted)
-    sides = zip(wanted, squares, floors, strict=True)
-    return [np.abs(np.asarray(w, float)) + np.sqrt(s / max(moved, 1)) + floor for w, s, floor in sides]
+    sides = zip(wanted, spreads, floors, strict=True)
+    return [np.abs(np.asarray(w, float)) + s / np.sqrt(max(moved, 1)) + floor for w, s, floor in sides]
 
 
 def _floors(reference: Callable[..., Any], arguments: dict[str, Any], wanted: list[np.ndarray]) -> list[float]:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference import balancing
+from tests.conformance.gradients import assert_no_gradient
 from tests.conformance.inputs import balancing as inputs
 
 
@@ -96,6 +97,11 @@ def test_soft_free_bits_stay_in_range(implementation, case) -> None:
     assert (poor <= case["rates"]).all()
 
 
+@given(inputs.soft_free_bits())
+def test_soft_free_bits_carry_no_gradient(implementation, case) -> None:
+    assert_no_gradient(implementation, "balancing.soft_free_bits", case)
+
+
 @given(inputs.balance_weights())
 def test_balance_weights_by_loops(case) -> None:
     raw = []
@@ -157,11 +163,23 @@ def test_balance_weights_have_mean_one(implementation, case) -> None:
     np.testing.assert_array_equal(nothing, 1)
 
 
-def test_balance_weights_carry_no_gradient(implementation) -> None:
-    kl = torch.tensor([[1.0], [4.0]], dtype=torch.float64, device=implementation.device, requires_grad=True)
+@given(inputs.balance_weights())
+def test_balance_weights_carry_no_gradient(implementation, case) -> None:
+    assert_no_gradient(implementation, "balancing.balance_weights", case)
+
+
+@pytest.mark.parametrize("name", ["training_loss", "regularised_loss"])
+def test_loss_has_the_balanced_gradient(implementation, name: str) -> None:
+    """Along the divergence of group l it is weight * coefficient_l / (B * dims), the coefficients held constant."""
+    kl = torch.tensor([[1.0, 2.0], [4.0, 0.5]], dtype=torch.float64, device=implementation.device, requires_grad=True)
+    likelihood = torch.ones(2, dtype=kl.dtype, device=kl.device, requires_grad=True)
     weights = implementation.find("balancing.balance_weights")(kl, torch.ones(2, dtype=kl.dtype, device=kl.device), 0.1)
-    (weights * kl.mean(1)).sum().backward()
-    np.testing.assert_allclose(kl.grad.cpu()[:, 0], weights.detach().cpu(), rtol=1e-12)
+    options = {"dims": 7} if name == "training_loss" else {"penalties": likelihood.detach(), "coefficient": 0.01}
+    loss = implementation.find(f"balancing.{name}")(likelihood, kl, 0.3, weights, **options)
+    along_likelihood, along_kl = torch.autograd.grad(loss, [likelihood, kl])
+    share = 2 * options.get("dims", 1)
+    torch.testing.assert_close(along_kl, 0.3 * weights[:, None].expand(2, 2) / share)
+    torch.testing.assert_close(along_likelihood, torch.full_like(likelihood, 1 / share))
 
 
 @pytest.mark.parametrize(

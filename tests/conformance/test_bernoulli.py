@@ -12,6 +12,7 @@ from scipy import integrate, special, stats
 
 from reference import bernoulli
 from tests.conformance.first_principles import SAMPLES, assert_mean, at_50_digits
+from tests.conformance.gradients import assert_no_gradient
 from tests.conformance.inputs import bernoulli as inputs
 
 
@@ -47,7 +48,7 @@ def test_log_likelihood_is_symmetric(implementation, case) -> None:
 def test_padded_log_likelihood_is_that_of_the_crop(case) -> None:
     x, logits, p = case["x"], case["logits"], case["margin"]
     inside = np.s_[:, p : 6 - p, p : 5 - p]
-    wanted = special.xlogy(x, special.expit(logits)) + special.xlogy(1 - x, special.expit(-logits))
+    wanted = x * special.log_expit(logits) + (1 - x) * special.log_expit(-logits)
     np.testing.assert_allclose(bernoulli.padded_log_likelihood(**case), wanted[inside].sum((1, 2)), rtol=1e-12)
 
 
@@ -98,6 +99,11 @@ def test_binarised_pixels_are_fresh_or_fixed(rng) -> None:
     assert (bernoulli.binarise(grey, noise[0]) != bernoulli.binarise(grey, noise[1])).any()
     np.testing.assert_array_equal(bernoulli.binarise(grey, noise[0]), bernoulli.binarise(grey, noise[0]))
     np.testing.assert_array_equal(bernoulli.binarise([0.0, 1.0], [0.0, 1 - 2.0**-53]), [0, 1])
+
+
+@given(inputs.binarise())
+def test_binarise_carries_no_gradient(implementation, case) -> None:
+    assert_no_gradient(implementation, "bernoulli.binarise", case)
 
 
 @given(inputs.binarise())

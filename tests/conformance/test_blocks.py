@@ -185,6 +185,18 @@ def test_generation_with_the_posterior_sample_reproduces_the_training_pass(rng) 
     np.testing.assert_allclose(generated, trained, rtol=1e-12, atol=1e-12)
 
 
+def test_bottleneck_keeps_the_lower_tail_of_gelu(implementation) -> None:
+    """At -8 the distribution function is 6e-16; one minus it would leave no digit. A weight of 1e15 shows them."""
+    one, zero = np.ones((1, 1, 1, 1)), np.zeros(1)
+    case = {"x": np.full((1, 1, 1, 1), -8.0), "cell": [1e15 * one, zero, one, zero, one, zero, one, zero]}
+    case |= {"activation": "gelu", "residual": False}
+    wanted = np.float64(1e15) * -8 * stats.norm.cdf(-8)
+    for _ in range(3):
+        wanted = wanted * stats.norm.cdf(wanted)
+    np.testing.assert_allclose(blocks.bottleneck(**case), wanted, rtol=1e-12)
+    np.testing.assert_allclose(implementation.call("blocks.bottleneck", **case), wanted, rtol=1e-12)
+
+
 @given(inputs.vdvae_prior())
 def test_vdvae_prior_matches_modules(case) -> None:
     outputs = module(case["cell"], "gelu")(t(case["y"])).detach().numpy()

@@ -214,6 +214,25 @@ def test_moments_by_brute_force() -> None:
     np.testing.assert_allclose(pairs, states(3).T @ p @ states(2), rtol=1e-13)
 
 
+def test_moments_with_large_biases_at_50_digits(implementation) -> None:
+    """A unit that is nearly always on adds one large term to all log weights, which must not round the others."""
+    a, b = np.array([-1.0, 31.6, -18.2]), np.array([50.0, -0.99999])
+    w = np.array([[4.0, 1.4], [-0.87, -0.97], [-0.87, 4.0]])
+    with mpmath.workdps(50):
+        total, pairs = mpmath.mpf(0), [[mpmath.mpf(0)] * 2 for _ in range(3)]
+        for left in states(3):
+            for right in states(2):
+                exponent = sum(mpmath.mpf(x) * z for x, z in zip([*a, *b], [*left, *right], strict=True))
+                exponent += sum(mpmath.mpf(w[i, j]) * left[i] * right[j] for i, j in np.ndindex(3, 2))
+                total += mpmath.exp(exponent)
+                for i, j in np.ndindex(3, 2):
+                    pairs[i][j] += mpmath.exp(exponent) * left[i] * right[j]
+        wanted = np.array([[float(p / total) for p in row] for row in pairs])
+    arguments = {"bias_left": a, "bias_right": b, "coupling": w}
+    for found in (boltzmann.moments(**arguments), implementation.call("boltzmann.moments", **arguments)):
+        np.testing.assert_allclose(found[2], wanted, rtol=1e-15)
+
+
 @given(inputs.machines())
 def test_moments_without_couplings(case) -> None:
     mean_left, mean_right, pairs = boltzmann.moments(**{**case, "coupling": 0 * case["coupling"]})

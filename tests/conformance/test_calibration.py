@@ -464,6 +464,33 @@ def test_per_image_gain_at_small_variation() -> None:
     assert got == pytest.approx(32 * math.log(errors.mean() / stats.gmean(errors)), rel=1e-9)
 
 
+def test_per_image_gain_at_50_digits(implementation) -> None:
+    """Nearly equal errors, where the gain is of second order, and errors six decades apart."""
+
+    def exact(*errors: mpmath.mpf) -> mpmath.mpf:
+        mean = mpmath.fsum(errors) / len(errors)
+        return 3 * (mpmath.log(mean) - mpmath.fsum(mpmath.log(e) for e in errors) / len(errors)) / 2
+
+    for errors in ([1.0, 1 + 2.0**-20, 1 - 2.0**-21], [1e-3, 1e3, 1.0], [0.3, 0.3, 0.3 + 1e-9]):
+        wanted = at_50_digits(exact, *errors)
+        # Rounding the errors themselves changes the gain by this much.
+        spread = np.ptp(errors) / np.mean(errors)
+        assert float(calibration.per_image_gain(errors, 3)) == pytest.approx(wanted, abs=1e-15 * spread)
+        got = implementation.call("calibration.per_image_gain", squared_error=np.array(errors), dims=3)
+        assert float(got) == pytest.approx(wanted, abs=1e-15 * spread)
+    assert float(calibration.per_image_gain([0.1] * 3, 3)) == pytest.approx(0, abs=1e-30)
+
+
+def test_error_variances_of_equal_errors_are_nothing(implementation) -> None:
+    """In single precision the mean of three equal numbers may be another number; neither value nor slope see it."""
+    for level in torch.arange(1, 50, device=implementation.device) / 7:
+        errors = level.repeat(3, 3).requires_grad_()
+        found = implementation.find("calibration.error_variances")(errors)
+        sum(found).backward()
+        assert [float(v.detach()) for v in found] == [0, 0]
+        assert (errors.grad == 0).all()
+
+
 @given(inputs.per_image_gain())
 def test_per_image_gain_is_non_negative(implementation, case) -> None:
     assert implementation.call("calibration.per_image_gain", **case) >= -1e-12 * case["dims"]
@@ -662,6 +689,57 @@ def test_gamma_kl_matches_quadrature(case) -> None:
         return stats.gamma.logpdf(t, a, scale=1 / b) - stats.gamma.logpdf(t, a0, scale=1 / b0)
 
     assert float(calibration.gamma_kl(*case)) == pytest.approx(gamma_integral(log_ratio, a, b), abs=1e-8)
+
+
+# Large shapes, equal means (b0/b = a0/a), small shapes close together: log Gamma is 491 at a = 128.
+GAMMAS = [
+    (128.0, 0.9921875, 64.0, 0.48190529),
+    (128.0, 3.47176353, 7.06046204, 0.18653279),
+    (80.0, 64.0, 64.0, 51.2),
+    (0.26244489037447205, 1.0078125, 0.20995591229957764, 1.0),
+    (2000.0, 3.0, 1000.0, 1.5),
+]
+
+
+def exact_gamma_kl(a: mpmath.mpf, b: mpmath.mpf, a0: mpmath.mpf, b0: mpmath.mpf) -> mpmath.mpf:
+    shapes = (a - a0) * mpmath.digamma(a) - mpmath.loggamma(a) + mpmath.loggamma(a0)
+    return shapes + a0 * mpmath.log(b / b0) + a * (b0 - b) / b
+
+
+def test_gamma_kl_at_50_digits(implementation) -> None:
+    for case in GAMMAS:
+        wanted = at_50_digits(exact_gamma_kl, *case)
+        arguments = dict(zip(("shape_q", "rate_q", "shape_p", "rate_p"), np.array(case)[:, None], strict=True))
+        assert float(calibration.gamma_kl(*case)) == pytest.approx(wanted, rel=2e-13, abs=0)
+        assert implementation.call("calibration.gamma_kl", **arguments)[0] == pytest.approx(wanted, rel=2e-13, abs=0)
+
+
+def test_gamma_precision_bound_at_50_digits(implementation) -> None:
+    def exact(a: mpmath.mpf, b: mpmath.mpf, a0: mpmath.mpf, b0: mpmath.mpf) -> mpmath.mpf:
+        expected = 3 * (mpmath.digamma(a) - mpmath.log(2 * mpmath.pi * b)) / 2 - a / (2 * b)
+        return expected - exact_gamma_kl(a, b, a0, b0)
+
+    for case in GAMMAS:
+        wanted = at_50_digits(exact, *case)
+        arguments = dict(zip(("shape_q", "rate_q", "shape_p", "rate_p"), np.array(case)[:, None], strict=True))
+        arguments = {"squared_error": np.ones(1), "dims": 3, **arguments}
+        assert float(calibration.gamma_precision_bound(1.0, 3, *case)) == pytest.approx(wanted, rel=2e-14, abs=0)
+        got = implementation.call("calibration.gamma_precision_bound", **arguments)
+        assert got[0] == pytest.approx(wanted, rel=2e-14, abs=0)
+
+
+@pytest.mark.parametrize("numbers", [0.5, 3.0, 3.99, 4.0, 4.01, 16.5884672, 31.99, 32.0, 44.1, 1e6, 1e12])
+def test_sigma_biases_at_50_digits(implementation, numbers: float) -> None:
+    """Around the places where a series takes over, and where psi and log agree in twelve digits."""
+    wanted = at_50_digits(lambda n: mpmath.digamma(n / 2) - mpmath.log(n / 2), numbers)
+    arguments = {"dims": 2, "numbers": np.array([numbers])}
+    assert float(calibration.same_batch_bias(2, numbers)) == pytest.approx(wanted, rel=4e-15, abs=0)
+    assert implementation.call("calibration.same_batch_bias", **arguments)[0] == pytest.approx(wanted, rel=4e-15, abs=0)
+    if numbers > 2:
+        wanted = at_50_digits(lambda n: mpmath.digamma(n / 2) - mpmath.log(n / 2) + 2 / (n - 2), numbers)
+        assert float(calibration.held_out_sigma_bias(2, numbers)) == pytest.approx(wanted, rel=2e-14, abs=0)
+        got = implementation.call("calibration.held_out_sigma_bias", **arguments)
+        assert got[0] == pytest.approx(wanted, rel=2e-14, abs=0)
 
 
 @given(inputs.gamma_kl())

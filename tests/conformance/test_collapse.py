@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from reference import collapse, gaussian, linear_vae
-from tests.conformance.first_principles import assert_mean
+from tests.conformance.first_principles import assert_mean, at_50_digits
 from tests.conformance.inputs import collapse as inputs
 
 
@@ -150,6 +152,18 @@ def test_active_units_and_rate_of_the_linear_vae(rng) -> None:
     assert float(collapse.rate(kl)) == pytest.approx(
         float(linear_vae.fixed_variance_optimum(eigenvalues, 0.5, 3)[1]), rel=0.02
     )
+
+
+def test_within_variance_of_equal_draws_is_nothing(implementation) -> None:
+    """In single precision the mean of three equal numbers may be another number; neither value nor slope see it."""
+    means = (
+        torch.full((3, 2, 50), 1.0, device=implementation.device) + torch.arange(50, device=implementation.device) / 7
+    )
+    means.requires_grad_()
+    found = implementation.find("collapse.within_variance")(means)
+    found.sum().backward()
+    assert (found == 0).all()
+    assert (means.grad == 0).all()
 
 
 def test_rate_of_a_known_posterior(rng) -> None:
@@ -307,6 +321,35 @@ def test_mutual_information_limits(rng) -> None:
     assert float(collapse.mutual_information(constant)) == pytest.approx(0, abs=1e-12)
     separate = np.where(np.eye(8, dtype=bool), 0.0, -800.0)[..., None].repeat(3, axis=2)
     assert float(collapse.mutual_information(separate)) == pytest.approx(np.log(8), rel=1e-12)
+
+
+def test_mutual_information_at_50_digits(implementation) -> None:
+    """Near-equal densities (a collapsed layer), one draw above all others, separate images far below one."""
+
+    def exact(*values: mpmath.mpf) -> mpmath.mpf:
+        size = log_density.shape
+        table = np.array([mpmath.exp(v) for v in values], dtype=object).reshape(size)
+        own = [mpmath.fsum(table[n, n]) / size[2] for n in range(size[0])]
+        mixture = [mpmath.fsum(table[n].ravel()) / (size[0] * size[2]) for n in range(size[0])]
+        return mpmath.fsum(mpmath.log(o / m) for o, m in zip(own, mixture, strict=True)) / size[0]
+
+    near = np.array([[[1e-3], [1e-3]], [[0.0], [-1e-5]]])
+    one_draw = np.array([[[1.3862623027396523, 1.0], [1e-3, -20.0]], [[1e-3, -5.2040712844813335], [0.0, 20.0]]])
+    separate = -700 * (1 - np.eye(3))[..., None] - 80.0
+    for log_density in (near, one_draw, near - 50.0, separate):
+        wanted = at_50_digits(exact, *log_density.ravel())
+        assert float(collapse.mutual_information(log_density)) == pytest.approx(wanted, rel=1e-13, abs=0)
+        got = implementation.call("collapse.mutual_information", log_density=log_density)
+        assert float(got) == pytest.approx(wanted, rel=1e-13, abs=0)
+
+
+def test_mutual_information_of_impossible_samples(implementation) -> None:
+    """A density of zero is a number: under every other image (log N), under its own (minus infinity)."""
+    separate = np.where(np.eye(4, dtype=bool), 0.0, -np.inf)[..., None]
+    impossible = np.array([[[-np.inf], [0.0]], [[0.0], [0.0]]])
+    for table, wanted in [(separate, np.log(4)), (impossible, -np.inf)]:
+        assert float(collapse.mutual_information(table)) == pytest.approx(wanted)
+        assert float(implementation.call("collapse.mutual_information", log_density=table)) == pytest.approx(wanted)
 
 
 def test_mutual_information_is_at_most_the_top_kl(rng) -> None:

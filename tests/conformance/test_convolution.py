@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 import pytest
 import torch
@@ -11,6 +12,7 @@ from scipy.special import expit
 from torch.nn import functional
 
 from reference import convolution
+from tests.conformance.first_principles import at_50_digits
 from tests.conformance.inputs import convolution as inputs
 
 
@@ -174,6 +176,16 @@ def test_squeeze_excite_matches_loops(case) -> None:
         for c in range(x.shape[1]):
             gate = expit(case["bias_out"][c] + sum(w * h for w, h in zip(case["weight_out"][c], hidden, strict=True)))
             np.testing.assert_allclose(got[b, c], gate * x[b, c], rtol=1e-9, atol=1e-300)
+
+
+@pytest.mark.parametrize("depth", [-600.25, -36.0, 0.0, 40.0])
+def test_squeeze_excite_at_50_digits(implementation, depth: float) -> None:
+    """A gate of exp(-600) keeps its digits; at 40 it is 1 - exp(-40)."""
+    wanted = at_50_digits(lambda u: 3 / (1 + mpmath.exp(-u)), depth)
+    case = {"x": np.full((1, 1, 2, 2), 3.0), "weight_in": np.ones((1, 1)), "bias_in": np.full(1, -2.0)}
+    case |= {"weight_out": np.full((1, 1), depth), "bias_out": np.zeros(1)}
+    np.testing.assert_allclose(convolution.squeeze_excite(**case), wanted, rtol=1e-15)
+    np.testing.assert_allclose(implementation.call("convolution.squeeze_excite", **case), wanted, rtol=1e-15)
 
 
 @given(inputs.squeeze_excite())

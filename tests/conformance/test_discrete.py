@@ -17,6 +17,7 @@ from tests.conformance.first_principles import assert_mean, at_50_digits
 from tests.conformance.inputs import discrete as inputs
 
 PAIRS = [(0.8, 0.3), (-5.0, 2.0), (100.0, -100.0), (1.0, 1.0), (1.0, 1.0 + 1e-9), (-40.0, -40.001), (30.0, 29.5)]
+PAIRS += [(6.2, 5.9), (-0.7, -1.0), (0.1, -0.85), (-0.1, 0.85)]
 # (beta, log p(x), marginal bound, joint bound) for p = 0.3, q = 0.8, p(x=1|zeta) = sigma(3 zeta - 1)
 WORKED = [
     (2, -0.576027, -0.593873, -0.993009),
@@ -94,10 +95,12 @@ def test_bernoulli_entropy_is_even_and_bounded(implementation, case) -> None:
 
 
 @pytest.mark.parametrize(("logit", "prior"), PAIRS)
-def test_bernoulli_kl_by_enumeration_at_50_digits(logit: float, prior: float) -> None:
+def test_bernoulli_kl_by_enumeration_at_50_digits(implementation, logit: float, prior: float) -> None:
     wanted = divergence(logit, prior)
     # Next to equality the difference of the logits itself is known to 1e-7 only.
     assert float(discrete.bernoulli_kl([logit], [prior])) == pytest.approx(wanted, rel=1e-13, abs=1e-40)
+    found = implementation.call("discrete.bernoulli_kl", logits=np.array([logit]), prior_logits=np.array([prior]))
+    assert float(found) == pytest.approx(wanted, rel=2e-15, abs=1e-40)
 
 
 @given(inputs.bernoulli_kl())
@@ -167,7 +170,7 @@ def test_posterior_given_zeta_is_bayes_rule(family: str, logit: float, zeta: flo
     q = special.expit(logit)
     ratio = relaxations.smoothing_log_ratio(zeta, family, setting)
     wanted = q * up / (q * up + (1 - q) * down)
-    assert float(discrete.posterior_given_zeta(logit, ratio)) == pytest.approx(wanted, rel=1e-12)
+    assert float(discrete.posterior_given_zeta(logit, ratio)) == pytest.approx(wanted, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize("beta", [1.0, 8.0])
@@ -260,6 +263,32 @@ def test_gap_at_the_ends(implementation, case) -> None:
     np.testing.assert_array_equal(implementation.call("discrete.joint_marginal_gap", **sharp), 0)
     np.testing.assert_array_equal(discrete.joint_marginal_gap(**sharp), 0)
     assert (implementation.call("discrete.joint_marginal_gap", **case) >= 0).all()
+
+
+@pytest.mark.parametrize("log_ratio", [60.0, -60.0, 4.5, 0.0])
+@pytest.mark.parametrize(("logit", "prior"), [(1e-3, 0.0), (0.0, 1e-3), (-2.0, -2.3), (-0.7, -1.6), (5.0, 3.5)])
+def test_gap_at_50_digits(implementation, logit: float, prior: float, log_ratio: float) -> None:
+    """The sum of a logit and a large log ratio is rounded; the difference of two such sums must not be."""
+
+    def terms(logit, prior, log_ratio):
+        a, b = logit + log_ratio, prior + log_ratio
+        q, q_not = 1 / (1 + mpmath.exp(-a)), 1 / (1 + mpmath.exp(a))
+        shares = (1 + mpmath.exp(-b)) / (1 + mpmath.exp(-a)), (1 + mpmath.exp(b)) / (1 + mpmath.exp(a))
+        return q * mpmath.log(shares[0]) + q_not * mpmath.log(shares[1])
+
+    wanted = at_50_digits(terms, logit, prior, log_ratio)
+    arguments = {"logits": np.array([logit]), "prior_logits": np.array([prior]), "log_ratio": np.array([[log_ratio]])}
+    assert float(discrete.joint_marginal_gap(**arguments)) == pytest.approx(wanted, rel=1e-13, abs=0)
+    assert float(implementation.call("discrete.joint_marginal_gap", **arguments)) == pytest.approx(
+        wanted, rel=1e-13, abs=0
+    )
+    tensors = {name: torch.tensor(value, requires_grad=True) for name, value in arguments.items()}
+    gap = implementation.find("discrete.joint_marginal_gap")(**tensors)
+    found = torch.autograd.grad(gap, list(tensors.values()))
+    with mpmath.workdps(120):
+        at = [mpmath.mpf(x) for x in (logit, prior, log_ratio)]
+        slopes = [float(mpmath.diff(terms, at, n)) for n in ((1, 0, 0), (0, 1, 0), (0, 0, 1))]
+    assert [float(slope) for slope in found] == pytest.approx(slopes, rel=1e-12, abs=1e-15 * wanted)
 
 
 def test_gap_decays_with_the_overlap() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -110,6 +111,33 @@ def test_rule_moments_are_double_factorials() -> None:
     for p in range(12):
         assert weights @ points[:, 0] ** (2 * p) == pytest.approx(special.factorial2(2 * p - 1) if p else 1, rel=1e-11)
         assert weights @ points[:, 0] ** (2 * p + 1) == pytest.approx(0, abs=1e-5 * special.factorial2(2 * p + 1))
+
+
+def test_rule_at_50_digits(implementation) -> None:
+    """Nodes by Newton from the roots found, weights by Christoffel's sum; also weights of 1e-32 keep their digits."""
+
+    def exact(nodes: int, start: np.ndarray) -> tuple[list[float], list[float]]:
+        def table(x: mpmath.mpf) -> list[mpmath.mpf]:
+            h = [mpmath.mpf(1), x]
+            for n in range(1, nodes):
+                h.append((x * h[n] - mpmath.sqrt(n) * h[n - 1]) / mpmath.sqrt(n + 1))
+            return h
+
+        points, weights = [], []
+        for x in map(mpmath.mpf, start.tolist()):
+            for _ in range(6):
+                h = table(x)
+                x -= h[nodes] / (mpmath.sqrt(nodes) * h[nodes - 1])
+            points.append(float(x))
+            weights.append(float(1 / mpmath.fsum(v**2 for v in table(x)[:nodes])))
+        return points, weights
+
+    for nodes in (2, 5, 10, 33, 60):
+        for points, weights in (hermite.rule(nodes), implementation.call("hermite.rule", nodes=nodes)):
+            with mpmath.workdps(50):
+                wanted = exact(nodes, points[:, 0])
+            np.testing.assert_allclose(points[:, 0], wanted[0], rtol=1e-14, atol=1e-15)
+            np.testing.assert_allclose(weights, wanted[1], rtol=2e-12)
 
 
 @pytest.mark.parametrize("nodes", [1, 2, 5])

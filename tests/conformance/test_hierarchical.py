@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from reference import gaussian, hierarchical
-from tests.conformance.first_principles import SAMPLES, assert_mean
+from tests.conformance.first_principles import SAMPLES, assert_mean, at_50_digits
 from tests.conformance.inputs import hierarchical as inputs
 
 # Two layers: x | z1 ~ N(z1, 0.4^2), z1 | z2 ~ N(0.9 z2, 0.5^2), z2 ~ N(0, 1); x = 0.7 has log density -1.219184.
@@ -55,6 +56,21 @@ def test_elbo_of_a_linear_gaussian_hierarchy(rng) -> None:
     draws = one_draw(rng, bottom, top, SAMPLES)
     assert_mean(draws, log_evidence(X) - gap)
     assert draws.mean() < log_evidence(X)
+
+
+def test_layer_terms_at_50_digits(implementation) -> None:
+    """A posterior next to the prior, with a sample far out: the log densities agree in ten digits."""
+
+    def exact(z, m, s, m0, s0):
+        return ((z - m0) / s0) ** 2 / 2 - ((z - m) / s) ** 2 / 2 - mpmath.log(s / s0)
+
+    corners = [(-1.0, 1e-3, 1.0, 0.0, 1.0), (7.0, 1e-9, 1 + 2.0**-30, 0.0, 1.0), (3.0, -2.0, 0.01, 0.0, 1.0)]
+    for corner in corners:
+        wanted = at_50_digits(exact, *corner)
+        z, m, s = (np.array([v]) for v in corner[:3])
+        case = {"z": [z], "mean_q": [m], "scale_q": [s], "mean_p": [], "scale_p": []}
+        assert float(hierarchical.layer_terms(**case)[0]) == pytest.approx(wanted, rel=1e-13, abs=0)
+        assert implementation.call("hierarchical.layer_terms", **case)[0] == pytest.approx(wanted, rel=1e-13, abs=0)
 
 
 def test_layer_term_is_not_the_analytic_kl(rng) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -48,6 +49,22 @@ def test_frechet_distance_matches_the_matrix_root(case) -> None:
     shift = case["features"].mean(axis=0) - case["other"].mean(axis=0)
     wanted = shift @ shift + np.trace(one + two) - 2 * np.trace(np.real(root))
     assert float(image_metrics.frechet_distance(**case)) == pytest.approx(wanted, rel=1e-7, abs=1e-7)
+
+
+def test_frechet_distance_of_near_neighbours(implementation) -> None:
+    """Features stretched by 1 + 2^-20: the traces agree in six digits, the distance is 2^-40 of one of them."""
+    features = np.random.default_rng(0).standard_normal((9, 3))
+    features -= features.mean(axis=0)
+    wanted = 2.0**-40 * np.sum(features**2) / 8
+    case = {"features": features, "other": features * (1 + 2.0**-20)}
+    assert float(image_metrics.frechet_distance(**case)) == pytest.approx(wanted, rel=1e-8, abs=0)
+    assert float(implementation.call("image_metrics.frechet_distance", **case)) == pytest.approx(
+        wanted, rel=1e-8, abs=0
+    )
+    few = {"features": features[:2], "other": np.concatenate([features[:2], features[:2]])}
+    assert float(implementation.call("image_metrics.frechet_distance", **few)) == pytest.approx(
+        float(image_metrics.frechet_distance(**few)), rel=1e-12
+    )
 
 
 def test_frechet_distance_in_one_dimension(rng) -> None:
@@ -95,6 +112,23 @@ def test_ssim_matches_gaussian_filters(case) -> None:
     first = (2 * ma * mb + c1) / (ma**2 + mb**2 + c1)
     wanted = first * (2 * (ab - ma * mb) + c2) / (aa - ma**2 + bb - mb**2 + c2)
     assert float(image_metrics.ssim(**case)) == pytest.approx(wanted.mean(), abs=1e-9)
+
+
+def test_ssim_of_a_flat_image_at_50_digits(implementation) -> None:
+    """One window: the variance of the flat image is nothing, next to squares of 16384."""
+    a, b = np.round(255 * np.random.default_rng(1).random((11, 11))), np.full((11, 11), 128.0)
+    with mpmath.workdps(50):
+        weights = [mpmath.exp(-((mpmath.mpf(i) / 1.5) ** 2) / 2) for i in range(-5, 6)]
+        weights = np.array([[v * w for v in weights] for w in weights], dtype=object) / mpmath.fsum(weights) ** 2
+        mean_a, mean_b = (mpmath.fsum((weights * image).ravel()) for image in (a, b))
+        from_a, from_b = a - mean_a, b - mean_b
+        c1, c2 = (mpmath.mpf(255) / 100) ** 2, (mpmath.mpf(765) / 100) ** 2
+        moments = [mpmath.fsum((weights * p).ravel()) for p in (from_a**2, from_b**2, from_a * from_b)]
+        luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+        wanted = float(luminance * (2 * moments[2] + c2) / (moments[0] + moments[1] + c2))
+    case = {"a": a[None, None], "b": b[None, None], "padding": False}
+    assert float(image_metrics.ssim(**case)) == pytest.approx(wanted, rel=3e-14, abs=0)
+    assert float(implementation.call("image_metrics.ssim", **case)) == pytest.approx(wanted, rel=3e-14, abs=0)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -82,6 +83,22 @@ def test_negative_log_evidence_by_quadrature() -> None:
     assert float(linear_vae.negative_log_evidence(x, w[:, None], [0.1, 0.1], 0.6)) == pytest.approx(
         -math.log(density), abs=1e-10
     )
+
+
+def test_negative_log_evidence_at_50_digits(implementation) -> None:
+    """A small noise next to large weights: what the latents explain is nearly all of the residual."""
+    x, mean = np.array([-2.0, 0.0]), np.array([0.40751835, -2.0])
+    for weights, sigma in [([[1.87243233, 0.40751835], [-2.0, 1.0]], 0.25), ([[3.0], [-2.5]], 2.0**-10)]:
+        with mpmath.workdps(50):
+            decoder, residual = mpmath.matrix(weights), mpmath.matrix((x - mean).tolist())
+            covariance = decoder * decoder.T + mpmath.mpf(sigma) ** 2 * mpmath.eye(2)
+            distance = (residual.T * covariance**-1 * residual)[0]
+            wanted = float((2 * mpmath.log(2 * mpmath.pi) + mpmath.log(mpmath.det(covariance)) + distance) / 2)
+        case = {"x": x, "weights": np.array(weights), "mean": mean, "sigma": np.array(sigma)}
+        # The reference solves with the covariance, whose condition number is 1e7 in the second case.
+        assert float(linear_vae.negative_log_evidence(**case)) == pytest.approx(wanted, rel=1e-8, abs=0)
+        got = implementation.call("linear_vae.negative_log_evidence", **case)
+        assert float(got) == pytest.approx(wanted, rel=1e-14, abs=0)
 
 
 @given(inputs.negative_log_evidence())

@@ -13,7 +13,7 @@ from hypothesis import given
 from scipy import integrate, optimize, special, stats
 
 from reference import relaxations
-from tests.conformance.first_principles import assert_mean
+from tests.conformance.first_principles import assert_mean, at_50_digits
 from tests.conformance.inputs import relaxations as inputs
 
 EPS = 2.0**-52
@@ -231,6 +231,20 @@ def test_spike_exp_moments_by_sampling(rng) -> None:
     assert_mean((zeta == 0).astype(float), special.expit(-0.4))
 
 
+@pytest.mark.parametrize(
+    ("rho", "logit", "beta"), [(0.37, 40.0, 1e3), (0.9, 1.0, 1e-6), (0.75, 0.3, 1.0), (1 - 2.0**-30, -3.0, 100.0)]
+)
+def test_spike_exp_gradient_next_to_one_at_50_digits(implementation, rho: float, logit: float, beta: float) -> None:
+    """Samples so near 1 that one less the sample cannot be read off them, and blunt exponentials."""
+    arguments = {"rho": np.array(rho), "logits": np.array(logit), "beta": np.array(beta)}
+    wanted = [differences(exact_spike, (rho, logit, beta), place) for place in (1, 0, 2)]
+    for found in (
+        relaxations.spike_exp_grad(**arguments),
+        implementation.call("relaxations.spike_exp_grad", **arguments),
+    ):
+        assert [float(part) for part in found[1:]] == pytest.approx(wanted, rel=2e-14, abs=0)
+
+
 @given(inputs.spike_exp_icdf())
 def test_spike_exp_cdf_of_its_inverse(implementation, case) -> None:
     """A generalised inverse: the mass is the noise above the spike, and the spike's below."""
@@ -440,6 +454,21 @@ def test_overlap_exp_gradient_at_50_digits(implementation, rho: float, logit: fl
         assert by_q * special.expit(logit) * special.expit(-logit) == pytest.approx(rest[0], rel=1e-13)
 
 
+@pytest.mark.parametrize(
+    ("rho", "logit", "beta"),
+    [(1e-30, 0.0, 1e-6), (0.75, 0.0, 7.5e-6), (2.0**-24, 1e-3, 7e-5), (0.6, 0.3, 1.0), (1e-30, 100.0, 1e3)],
+)
+def test_overlap_exp_gradient_at_its_corners(implementation, rho: float, logit: float, beta: float) -> None:
+    """Equal weights of blunt exponentials, where the derivative by beta is of first order in beta; far tails."""
+    arguments = {"rho": np.array(rho), "logits": np.array(logit), "beta": np.array(beta)}
+    wanted = [differences(exact_exponential, (rho, logit, beta), place) for place in (1, 0, 2)]
+    for found in (
+        relaxations.overlap_exp_grad(**arguments),
+        implementation.call("relaxations.overlap_exp_grad", **arguments),
+    ):
+        assert [float(part) for part in found[1:]] == pytest.approx(wanted, rel=2e-14, abs=0)
+
+
 @given(inputs.overlap_exp_grad())
 def test_overlap_exp_gradient_special_cases(implementation, case) -> None:
     """sinh^2(beta/4)/beta in the middle, its bound elsewhere, and the reciprocal of the density by the noise."""
@@ -482,6 +511,44 @@ def test_overlap_exp_moments_by_quadrature(implementation, beta: float) -> None:
     ):
         np.testing.assert_allclose(found[0], mean, rtol=1e-11)
         np.testing.assert_allclose(found[1], variance, rtol=1e-10)
+
+
+@pytest.mark.parametrize("beta", [1e-6, 1e-3, 0.999, 1.1, 2.0, 3.99, 4.0, 30.0, 1e3])
+def test_overlap_exp_moments_at_50_digits(implementation, beta: float) -> None:
+    def given_1(beta):
+        return 1 - 1 / beta + 1 / mpmath.expm1(beta), 1 / beta**2 - 1 / (4 * mpmath.sinh(beta / 2) ** 2)
+
+    wanted = [at_50_digits(lambda b, k=k: given_1(b)[k], beta) for k in range(2)]
+    arguments = {"logits": np.array(np.inf), "beta": np.array(beta)}
+    for found in (
+        relaxations.overlap_exp_moments(**arguments),
+        implementation.call("relaxations.overlap_exp_moments", **arguments),
+    ):
+        assert [float(part) for part in found] == pytest.approx(wanted, rel=2e-15, abs=0)
+
+
+@pytest.mark.parametrize(
+    ("logit", "beta"),
+    [(8.1, 1e3), (-7.0, 1e-6), (1.0, 1e-6), (0.2, 1.5), (-7.3, 1.0), (20.0, 3.0), (60.0, 1e-3)],
+)
+def test_exponential_bernoulli_limit_at_50_digits(implementation, logit: float, beta: float) -> None:
+    """Where 1 - q is no difference (the crossing hangs on its last digits) and where the integrals nearly cancel."""
+    with mpmath.workdps(900):
+        x, b = mpmath.mpf(logit), mpmath.mpf(beta)
+        q, a = 1 / (1 + mpmath.exp(-x)), 1 / (1 + mpmath.exp(x))
+        low = exact_exponential(a, x, b)
+        near, far = (
+            [f(b * c) for c in (low, 1 - low)]
+            for f in (lambda y: 1 - mpmath.exp(-y) * (1 + y), lambda y: y - 1 + mpmath.exp(-y))
+        )
+        parts = a * near[0] + q * near[1], q * mpmath.exp(b * (low - 1)) * far[0] + a * mpmath.exp(-b * low) * far[1]
+        wanted = float(sum(parts) / (b * -mpmath.expm1(-b)))
+    arguments = {"logits": np.array(logit), "beta": np.array(beta)}
+    for found in (
+        relaxations.overlap_exp_bernoulli_limit(**arguments),
+        implementation.call("relaxations.overlap_exp_bernoulli_limit", **arguments),
+    ):
+        assert float(found) == pytest.approx(wanted, rel=4e-15, abs=0)
 
 
 @pytest.mark.parametrize("beta", [0.1, 2.0, 8.0, 50.0])
@@ -764,6 +831,26 @@ def test_overlap_logistic_gradient_at_50_digits(implementation, rho: float, logi
         assert by_q * special.expit(logit) * special.expit(-logit) == pytest.approx(rest[0], rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("rho", "logit", "scale"),
+    [(1e-30, 0.0, 1.0078125), (1e-30, 11.75, 8.0), (2.0**-24, -4.5, 10.0), (0.714, -4.595, 10.0), (0.9, 3.0, 0.05)],
+)
+def test_overlap_logistic_gradient_at_its_corners(implementation, rho: float, logit: float, scale: float) -> None:
+    """Far tails, where the power of a logarithm has lost digits, and blunt logistics, whose difference has."""
+
+    def sample(rho, logit, mean_0, mean_1, scale):
+        return mean_0 + scale * exact_logistic(rho, logit, (mean_1 - mean_0) / scale)
+
+    values = (rho, logit, 0.0, 1.0, scale)
+    arguments = dict(zip(("rho", "logits", "mean_0", "mean_1", "scale"), map(np.array, values), strict=True))
+    wanted = [differences(sample, values, place) for place in (1, 0, 2, 3, 4)]
+    for found in (
+        relaxations.overlap_logistic_grad(**arguments),
+        implementation.call("relaxations.overlap_logistic_grad", **arguments),
+    ):
+        assert [float(part) for part in found[1:]] == pytest.approx(wanted, rel=4e-15, abs=0)
+
+
 @given(inputs.overlap_logistic_grad())
 def test_overlap_logistic_gradient_is_homogeneous(implementation, case) -> None:
     """The shares of the locations add up to 1, and Euler's relation for a common stretch."""
@@ -822,7 +909,7 @@ def test_concrete_logit_at_50_digits(rho: float, logit: float, temperature: floa
     with mpmath.workdps(50):
         r = mpmath.mpf(rho)
         wanted = float((mpmath.mpf(logit) + mpmath.log(r / (1 - r))) / mpmath.mpf(temperature))
-    assert float(relaxations.binary_concrete_logit(rho, logit, temperature)) == pytest.approx(wanted, rel=1e-14)
+    assert float(relaxations.binary_concrete_logit(rho, logit, temperature)) == pytest.approx(wanted, rel=1e-14, abs=0)
 
 
 @given(inputs.binary_concrete_log_density())
@@ -968,6 +1055,40 @@ def test_log_ratio_is_the_difference_of_the_densities(implementation, case) -> N
         np.testing.assert_allclose(found, -mirrored, rtol=1e-9, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("zeta", "scale"), [(0.4211, 3.0), (0.486, 3.0), (0.4533, 0.93), (0.45, 0.05), (2.0**-20, 0.02), (7.5, 0.8)]
+)
+def test_logistic_log_ratio_at_50_digits(implementation, zeta: float, scale: float) -> None:
+    def log_ratio(zeta, s):
+        return 2 * mpmath.log(mpmath.cosh(zeta / (2 * s)) / mpmath.cosh((zeta - 1) / (2 * s)))
+
+    wanted = at_50_digits(log_ratio, zeta, scale)
+    case = {"zeta": np.array(zeta), "family": "overlap_logistic", "setting": scale}
+    assert float(relaxations.smoothing_log_ratio(**case)) == pytest.approx(wanted, rel=2e-15, abs=0)
+    assert float(implementation.call("relaxations.smoothing_log_ratio", **case)) == pytest.approx(
+        wanted, rel=2e-15, abs=0
+    )
+
+
+@pytest.mark.parametrize(
+    ("zeta", "logit", "beta"), [(0.2667, -1e-3, 0.125), (2.0**-20, 0.0, 0.125), (0.35, 1e-3, 0.9), (0.8, 5.0, 0.3)]
+)
+def test_blunt_log_density_at_50_digits(implementation, zeta: float, logit: float, beta: float) -> None:
+    """Next to 0, where the sum over both values leaves 1 and no digit of its logarithm."""
+
+    def log_density(zeta, logit, beta):
+        q, a = 1 / (1 + mpmath.exp(-logit)), 1 / (1 + mpmath.exp(logit))
+        mixture = a * mpmath.exp(-beta * zeta) + q * mpmath.exp(beta * (zeta - 1))
+        return mpmath.log(mixture * beta / -mpmath.expm1(-beta))
+
+    wanted = at_50_digits(log_density, zeta, logit, beta)
+    case = {"zeta": np.array(zeta), "logits": np.array(logit), "family": "overlap_exp", "setting": beta}
+    assert float(relaxations.smoothed_log_density(**case)) == pytest.approx(wanted, rel=2e-15, abs=0)
+    assert float(implementation.call("relaxations.smoothed_log_density", **case)) == pytest.approx(
+        wanted, rel=2e-15, abs=0
+    )
+
+
 # Gradients, devices of failure
 
 
@@ -1006,6 +1127,9 @@ def test_gradients_are_finite_at_every_corner(implementation, name: str, dtype: 
         assert gradient.isfinite().all()
         assert (gradient >= 0).all()
     assert implementation.find(f"relaxations.{name}")(torch.tensor([torch.nan]), torch.zeros(1), 8.0).isnan().all()
+    steep = torch.zeros(1, dtype=dtype, requires_grad=True)
+    sample = implementation.find(f"relaxations.{name}")(torch.tensor([0.5 + 2.0**-8], dtype=dtype), steep, 1e3)
+    assert torch.autograd.grad(4 * sample.sum(), steep)[0].isfinite().all()
 
 
 @pytest.mark.parametrize(

@@ -168,10 +168,9 @@ def test_bounded_kl_is_not_eq_2(raw, clamped: float, unclamped: float) -> None:
         assert quadrature_kl(mean[0], sigma[0], mean[1], sigma[1]) == pytest.approx(clamped, rel=1e-3)
 
 
-@pytest.mark.parametrize(
-    ("m", "s", "a", "b"), [(4.0, -3.0, 1e-6, 1e-6), (0.5, 7.0, -2.0, 1.0), (-8.0, 0.0, 0.0, -1e-3)]
-)
-def test_bounded_kl_at_50_digits(m: float, s: float, a: float, b: float) -> None:
+def test_bounded_kl_at_50_digits(implementation) -> None:
+    """Small shifts of large raw values, both ends of the clamp, both means saturated, a scale ratio of 9000."""
+
     def clamp(u):
         return 5 * mpmath.tanh(u / 5)
 
@@ -179,13 +178,16 @@ def test_bounded_kl_at_50_digits(m: float, s: float, a: float, b: float) -> None
         q, p = (mpmath.exp(clamp(u)) + mpmath.mpf("0.01") for u in (s + b, s))
         return mpmath.log(p / q) + (q**2 + (clamp(m + a) - clamp(m)) ** 2) / (2 * p**2) - mpmath.mpf(1) / 2
 
-    wanted = at_50_digits(exact, m, s, a, b)
-    # The reference subtracts clamped values and keeps about 1e-16 / shift of a small shift; the twin keeps all digits.
-    assert float(residual_normal.bounded_kl([m], [s], [a], [b])) == pytest.approx(wanted, rel=1e-6, abs=1e-22)
-    from vaes.ops import residual_normal as twins
-
-    got = twins.bounded_kl(*(torch.tensor([u], dtype=torch.float64) for u in (m, s, a, b)))
-    assert float(got) == pytest.approx(wanted, rel=1e-11)
+    small = [(4.0, -3.0, 1e-6, 1e-6), (-8.0, 0.0, 0.0, -1e-3), (3.06653326, 0.0, 1e-3, 1e-3), (12.0, 8.0, -1e-4, 1e-3)]
+    large = [(0.5, 7.0, -2.0, 1.0), (0.0, -60.0, 0.0, 120.0), (0.0, 60.0, 0.0, -120.0), (40.0, 0.0, -1.0, 1.0)]
+    for case in small + large:
+        wanted = at_50_digits(exact, *case)
+        assert float(residual_normal.bounded_kl(*([u] for u in case))) == pytest.approx(wanted, rel=2e-13, abs=0)
+        names = ("raw_mean_p", "raw_log_scale_p", "raw_mean_shift", "raw_log_scale_shift")
+        arguments = dict(zip(names, np.array(case)[:, None], strict=True))
+        assert float(implementation.call("residual_normal.bounded_kl", **arguments)) == pytest.approx(
+            wanted, rel=2e-13, abs=0
+        )
 
 
 @given(inputs.bounded_kl())

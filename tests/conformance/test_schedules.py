@@ -14,6 +14,7 @@ from scipy import special
 
 from reference import schedules
 from tests.conformance.first_principles import at_50_digits
+from tests.conformance.gradients import assert_no_gradient
 from tests.conformance.inputs import schedules as inputs
 
 
@@ -341,6 +342,11 @@ def test_plateau_decay_by_hand() -> None:
     got = schedules.plateau_decay([-90, -89, -89, -89, -89, -89, -80, -81], 1.0, 0.5, 1, 4)
     assert got.tolist() == [1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.25]
     assert schedules.plateau_decay([0] * 9, 1.0, 0.5, 0, 2).tolist() == [1, 0.5, 0.25] + [0.25] * 6
+
+
+@given(inputs.plateau_decay())
+def test_plateau_decay_carries_no_gradient(implementation, case) -> None:
+    assert_no_gradient(implementation, "schedules.plateau_decay", case)
 
 
 @given(inputs.plateau_decay())

@@ -109,6 +109,28 @@ def test_energy_moments_without_couplings(case) -> None:
     np.testing.assert_allclose(variance, (bias**2 * expit(field) * expit(-field)).sum(1), rtol=1e-8, atol=1e-12)
 
 
+def test_energy_moments_with_large_biases_at_50_digits(implementation) -> None:
+    """Energies near 100 that differ by 0.001: only their differences say anything about the variance."""
+    bias_left, bias_right = np.array([-38.5, 46.5, 50.0, 1e-3]), np.array([0.0, -13.0])
+    coupling = np.array([[-0.625, 0.5], [0.0, 0.25], [0.0, -0.0625], [0.5, 0.0]])
+    with mpmath.workdps(50):
+        values = []
+        for left in states(4):
+            for right in states(2):
+                value = sum(mpmath.mpf(b) * z for b, z in zip([*bias_left, *bias_right], [*left, *right], strict=True))
+                values.append(value + sum(mpmath.mpf(coupling[i, j]) * left[i] * right[j] for i, j in np.ndindex(4, 2)))
+        weights = [mpmath.exp(v) for v in values]
+        mean = sum(w * v for w, v in zip(weights, values, strict=True)) / sum(weights)
+        variance = sum(w * (v - mean) ** 2 for w, v in zip(weights, values, strict=True)) / sum(weights)
+    arguments = {"bias_left": bias_left, "bias_right": bias_right, "coupling": coupling}
+    arguments["inverse_temperatures"] = np.ones(1)
+    for found in (
+        tempering.energy_moments(**arguments),
+        implementation.call("tempering.energy_moments", **arguments),
+    ):
+        assert [float(part[0]) for part in found] == pytest.approx([float(mean), float(variance)], rel=4e-15, abs=0)
+
+
 @given(inputs.energy_moments())
 def test_energy_falls_with_the_inverse_temperature(implementation, case) -> None:
     mean, variance = implementation.call("tempering.energy_moments", **case)
@@ -254,12 +276,42 @@ def test_adaptive_ladder_rises_from_end_to_end(implementation, case) -> None:
     old = case["inverse_temperatures"]
     np.testing.assert_allclose(got[[0, -1]], old[[0, -1]], atol=1e-12)
     assert (np.diff(got) >= -1e-12).all()
+    # In float32 too, however short the last interval is beside the whole barrier.
+    narrow = implementation.call("tempering.adaptive_ladder", dtype="float32", **case)
+    np.testing.assert_allclose(narrow[-1], old[-1], rtol=2.0**-22)
 
 
 @given(st.floats(-20, 20), st.floats(-20, 20), st.sampled_from([0.25, 1.0]))
 def test_bennett_of_two_samples(e: float, f: float, difference: float) -> None:
     """One sample a side: C = -(delta/2) (E + E')."""
     assert float(tempering.bennett([e], [f], difference)) == pytest.approx(-difference * (e + f) / 2, abs=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("energies", "energies_next", "difference"),
+    [
+        ([0.001, 0.001, 0.0], [0.714, -1e-5, 0.288, -0.871], 0.0625),
+        ([1e-3, 2e-3], [-1e-3], 0.25),
+        ([1.0, -1.0, 0.25], [0.5, 0.0], 1.0),
+        ([30.0, 25.0], [-40.0, -20.0, -30.0], 1.0),
+    ],
+)
+def test_bennett_at_50_digits(implementation, energies, energies_next, difference: float) -> None:
+    """Also where the root is near 0, and both sides of the equation are nearly the same number."""
+    with mpmath.workdps(50):
+        first, second = ([mpmath.mpf(e) * difference for e in side] for side in (energies, energies_next))
+        odds = mpmath.mpf(len(first)) / len(second)
+
+        def gap(c):
+            left = sum(1 / (1 + odds * mpmath.exp(e + c)) for e in first)
+            right = sum(1 / (1 + mpmath.exp(-e - c) / odds) for e in second)
+            return mpmath.log(left / right)
+
+        wanted = float(mpmath.findroot(gap, -(sum(first) / len(first) + sum(second) / len(second)) / 2))
+    arguments = {"energies": np.array(energies), "energies_next": np.array(energies_next)}
+    arguments["difference"] = np.array(difference)
+    assert float(tempering.bennett(**arguments)) == pytest.approx(wanted, rel=1e-14, abs=0)
+    assert float(implementation.call("tempering.bennett", **arguments)) == pytest.approx(wanted, rel=1e-14, abs=0)
 
 
 @given(inputs.bennett())

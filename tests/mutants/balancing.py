@@ -45,6 +45,11 @@ def soft_free_bits__additive_step(rates, group_kl, target, step=0.1, least=0.01)
     return torch.where(above, rates + step, rates - step).clamp(least, 1)
 
 
+@killed_by("test_soft_free_bits_carry_no_gradient")
+def soft_free_bits__gradient_not_stopped(rates, group_kl, target, step=0.1, least=0.01):
+    return balancing.soft_free_bits.__wrapped__(rates, group_kl, target, step, least)
+
+
 @killed_by("test_balance_weights_have_mean_one")
 def balance_weights__sum_one(group_kl, factor, floor):
     return balancing.balance_weights(group_kl, factor, floor) / factor.shape[0]

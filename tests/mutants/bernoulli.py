@@ -70,3 +70,8 @@ def centre_and_bias__not_clipped(x, mean, margin=0.001):
 @killed_by("test_value")
 def centre_and_bias__input_not_centred(x, mean, margin=0.001):
     return x, torch.logit(mean, eps=margin)
+
+
+@killed_by("test_binarise_carries_no_gradient")
+def binarise__straight_through(intensity, noise):
+    return bernoulli.binarise(intensity, noise) + intensity - intensity.detach()

@@ -119,3 +119,13 @@ def stochastic_skip__top_latent_only(features, latents, weights, bias):
 @killed_by("test_stochastic_skip_of_zero_weights_is_none")
 def stochastic_skip__features_halved(features, latents, weights, bias):
     return blocks.stochastic_skip(0.5 * features, latents, weights, bias)
+
+
+@killed_by("test_bottleneck_keeps_the_lower_tail_of_gelu")
+def bottleneck__gelu_of_the_library(x, cell, activation, residual):
+    h = x
+    for weight, bias in zip(cell[::2], cell[1::2], strict=True):
+        h = functional.conv2d(
+            {"silu": functional.silu, "gelu": functional.gelu}[activation](h), weight, bias, padding="same"
+        )
+    return x + h if residual else h

@@ -277,3 +277,20 @@ def rate_distortion__rate_left_out(squared_error, kl, log_sigma, dims):
 def convergence_step__first_visit(log_sigma, log_reference, tolerance=0.1):
     inside = (log_sigma - log_reference).abs() < tolerance
     return (inside.cumsum(0) == 0).sum(0)
+
+
+@killed_by("test_gamma_kl_at_50_digits")
+def gamma_kl__gamma_functions_cancel(shape_q, rate_q, shape_p, rate_p):
+    shapes = (shape_q - shape_p) * shape_q.digamma() - shape_q.lgamma() + shape_p.lgamma()
+    return shapes + shape_p * (rate_q / rate_p).log() + shape_q * (rate_p - rate_q) / rate_q
+
+
+@killed_by("test_per_image_gain_at_50_digits")
+def per_image_gain__difference_of_logarithms(squared_error, dims):
+    return 0.5 * dims * (squared_error.mean().log() - squared_error.log().mean())
+
+
+@killed_by("test_error_variances_of_equal_errors_are_nothing")
+def error_variances__about_a_rounded_mean(errors):
+    within = errors.var(0).mean()
+    return errors.mean(0).var() - within / errors.shape[0], within

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from tests.mutants import killed_by
@@ -11,6 +13,11 @@ from vaes.ops import collapse
 @killed_by("test_value")
 def within_variance__population(posterior_means):
     return posterior_means.var(0, correction=0).mean(0)
+
+
+@killed_by("test_within_variance_of_equal_draws_is_nothing")
+def within_variance__about_a_rounded_mean(posterior_means):
+    return posterior_means.var(0).mean(0)
 
 
 @killed_by("test_value")
@@ -91,6 +98,12 @@ def generalisation_gap__absolute(validation, training):
 @killed_by("test_mutual_information_is_bounded_by_the_images")
 def mutual_information__marginal_not_averaged(log_density):
     return collapse.mutual_information(log_density) + log_density.shape[0]
+
+
+@killed_by("test_mutual_information_at_50_digits")
+def mutual_information__log_count_subtracted(log_density):
+    per_image = log_density.logsumexp(-1)
+    return (per_image.diagonal() - per_image.logsumexp(1)).mean() + math.log(log_density.shape[0])
 
 
 @killed_by("test_value")

@@ -44,6 +44,16 @@ def rule__physicists_weight(nodes, dims=1):
     return points / math.sqrt(2), weights
 
 
+@killed_by("test_rule_at_50_digits")
+def rule__weights_of_eigenvectors(nodes, dims=1):
+    points, weights = hermite.rule(nodes, dims)
+    if dims != 1:
+        return points, weights
+    off_diagonal = torch.arange(1, nodes, dtype=torch.float64).sqrt()
+    _, vectors = torch.linalg.eigh(torch.diag(off_diagonal, 1) + torch.diag(off_diagonal, -1))
+    return points, vectors[0].square()
+
+
 @killed_by("test_value")
 def inner_product__weights_not_normalised(f, g, nodes, dims=1):
     return hermite.inner_product(f, g, nodes, dims) * math.sqrt(2 * math.pi) ** dims

@@ -23,6 +23,14 @@ def layer_terms__top_prior_forgotten(z, mean_q, scale_q, mean_p, scale_p):
     return torch.cat([right[:-1], top[None]])
 
 
+@killed_by("test_layer_terms_at_50_digits")
+def layer_terms__difference_of_log_densities(z, mean_q, scale_q, mean_p, scale_p):
+    prior_mean, prior_scale = [*mean_p, torch.zeros_like(z[-1])], [*scale_p, torch.ones_like(z[-1])]
+    posterior = [gaussian.log_density(*layer) for layer in zip(z, mean_q, scale_q, strict=True)]
+    prior = [gaussian.log_density(*layer) for layer in zip(z, prior_mean, prior_scale, strict=True)]
+    return torch.stack(posterior) - torch.stack(prior)
+
+
 @killed_by("test_elbo_charges_every_layer")
 def elbo__mean_over_layers(log_likelihood, layer_terms):
     return log_likelihood - layer_terms.mean(0)

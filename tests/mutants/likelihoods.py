@@ -174,6 +174,12 @@ def split_mixture__parameter_major(outputs, components, channels, coefficients):
     return (logits, *rest.unflatten(-3, (kinds, channels, components)).unbind(-5))
 
 
+@killed_by("test_gradient")
+def split_mixture__one_part_detached(outputs, components, channels, coefficients):
+    logits, means, *others = likelihoods.split_mixture(outputs, components, channels, coefficients)
+    return (logits, means.detach(), *others)
+
+
 @killed_by("test_value")
 def mixture_log_scale__softplus_underflows(activation, slope, floor=-math.inf, form="softplus"):
     if form == "exponential":
@@ -200,6 +206,14 @@ def scale_gradient__of_the_density(codes, mean, scale, levels=256, low=-1.0, hig
 @killed_by("test_value")
 def total_mass__one(mean, scale, levels=256, low=-1.0, high=1.0, half_bin=None):
     return torch.ones_like(mean * scale)
+
+
+@killed_by("test_total_mass_is_one_in_single_precision")
+def total_mass__edges_rounded_bin_by_bin(mean, scale, levels=256, low=-1.0, high=1.0, half_bin=None):
+    masses = likelihoods.discretised_logistic(
+        torch.arange(levels), mean[..., None], scale[..., None], levels, low, high, half_bin
+    )
+    return masses.exp().sum(-1)
 
 
 @killed_by("test_total_mass_is_one_without_overlap")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
+import torch
+
 from tests.mutants import killed_by
 from vaes.ops import linear_vae
 
@@ -9,6 +13,16 @@ from vaes.ops import linear_vae
 @killed_by("test_value")
 def negative_log_evidence__sigma_for_variance(x, weights, mean, sigma):
     return linear_vae.negative_log_evidence(x, weights, mean, sigma.sqrt())
+
+
+@killed_by("test_negative_log_evidence_at_50_digits")
+def negative_log_evidence__explained_part_subtracted(x, weights, mean, sigma):
+    whitened, residual = weights / sigma, (x - mean) / sigma
+    factor = torch.linalg.cholesky(torch.eye(weights.shape[1], dtype=x.dtype) + whitened.T @ whitened)
+    explained = torch.linalg.solve_triangular(factor, (residual @ whitened).unsqueeze(-1), upper=False).squeeze(-1)
+    distance = residual.square().sum(-1) - explained.square().sum(-1)
+    determinant = 2 * factor.diagonal().log().sum() + 2 * weights.shape[0] * sigma.log()
+    return 0.5 * (weights.shape[0] * math.log(2 * math.pi) + determinant + distance)
 
 
 @killed_by("test_negative_log_evidence_ignores_a_rotation_of_the_latents")

@@ -174,3 +174,34 @@ def gradient_variance__biased(gradients):
 @killed_by("test_gradient_variance_ignores_a_shift")
 def gradient_variance__second_moment(gradients):
     return gradients.square().sum() / (gradients.shape[0] - 1), ops.gradient_variance(gradients)[1]
+
+
+@killed_by("test_adam_carries_no_gradient")
+def adam__gradient_not_stopped(parameter, gradient, first, second, count, rate, beta1=0.9, beta2=0.999, epsilon=1e-8):
+    return ops.adam.__wrapped__(parameter, gradient, first, second, count, rate, beta1, beta2, epsilon)
+
+
+@killed_by("test_adamw_carries_no_gradient")
+def adamw__gradient_not_stopped(
+    parameter, gradient, first, second, count, rate, decay, beta1=0.9, beta2=0.999, epsilon=1e-8
+):
+    return ops.adam.__wrapped__(
+        parameter * (1 - rate * decay), gradient, first, second, count, rate, beta1, beta2, epsilon
+    )
+
+
+@killed_by("test_adamax_carries_no_gradient")
+def adamax__gradient_not_stopped(
+    parameter, gradient, first, norm, count, rate, decay=0.0, beta1=0.9, beta2=0.999, epsilon=1e-8
+):
+    return ops.adamax.__wrapped__(parameter, gradient, first, norm, count, rate, decay, beta1, beta2, epsilon)
+
+
+@killed_by("test_ema_carries_no_gradient")
+def ema__gradient_not_stopped(average, parameter, decay):
+    return ops.ema.__wrapped__(average, parameter, decay)
+
+
+@killed_by("test_skip_rate_carries_no_gradient")
+def skip_rate__gradient_of_a_smooth_threshold(norm, threshold):
+    return torch.sigmoid(norm - threshold).mean()

@@ -55,6 +55,13 @@ def bounded_kl__residual_after_the_clamp(raw_mean_p, raw_log_scale_p, raw_mean_s
     return rn.kl(rn.soft_clamp(raw_mean_shift), scale_p, rn.soft_clamp(raw_log_scale_shift).exp())
 
 
+@killed_by("test_bounded_kl_at_50_digits")
+def bounded_kl__difference_after_the_clamp(raw_mean_p, raw_log_scale_p, raw_mean_shift, raw_log_scale_shift):
+    mean, scale = rn.bounded_parameters(raw_mean_p + raw_mean_shift, raw_log_scale_p + raw_log_scale_shift)
+    mean_p, scale_p = rn.bounded_parameters(raw_mean_p, raw_log_scale_p)
+    return rn.kl(mean - mean_p, scale_p, scale / scale_p)
+
+
 @killed_by("test_bounded_kl_vanishes_without_residual")
 def bounded_kl__unclamped(raw_mean_p, raw_log_scale_p, raw_mean_shift, raw_log_scale_shift):
     return 1e-3 + rn.kl(raw_mean_shift, raw_log_scale_p.exp(), raw_log_scale_shift.exp())

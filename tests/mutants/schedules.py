@@ -122,3 +122,8 @@ def plateau_decay__lower_is_better(values, initial, factor, patience, most):
 @killed_by("test_linear_ramp_never_reaches_its_end")
 def linear_ramp__end_reached(links, first, last):
     return torch.linspace(first, last, links, dtype=torch.float64)
+
+
+@killed_by("test_plateau_decay_carries_no_gradient")
+def plateau_decay__attached_to_the_values(values, initial, factor, patience, most):
+    return schedules.plateau_decay(values, initial, factor, patience, most) + 0 * values

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from reference import registry
-from reproductions.report import atlas
+from reproductions.report import atlas, render
 from reproductions.report.builder import Inputs
 
 
@@ -55,3 +55,14 @@ def test_the_printed_root_of_the_overlapping_exponentials_is_on_its_page() -> No
     [own] = [row for row in grid.rows if row.equation == "dvaepp/E7"]
     # The specification: half of all draws are lost at sharpness 36 and above.
     assert own.not_finite > 0.2 * own.points
+
+
+def test_numbers_of_five_and_six_places_are_written_out() -> None:
+    written = [render.number(value) for value in (9999.6, 12345.6, -868140.0, 999960.0, 1e6)]
+    assert written == [
+        "10\u202f000",
+        "12\u202f350",
+        "\u2212868\u202f100",
+        "1\u202f000\u202f000",
+        "1\u00a0\u00d7\u00a010\u2076",
+    ]

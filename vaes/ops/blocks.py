@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vaes.ops import activations
 from vaes.ops.convolution import pool, squeeze_excite
 
 Layer = Sequence[Any]
@@ -19,7 +20,8 @@ Layer = Sequence[Any]
 
 def bottleneck(x: Tensor, cell: Layer, activation: str, residual: bool) -> Tensor:
     """Nonlinearity (silu or exact gelu) and convolution, four times; ``residual`` adds the input."""
-    acts: dict[str, Callable[..., Tensor]] = {"silu": functional.silu, "gelu": functional.gelu}
+    # The library's gelu forms 1 + erf, which cancels in the lower tail.
+    acts: dict[str, Callable[..., Tensor]] = {"silu": functional.silu, "gelu": activations.gelu}
     act = acts[activation]
     w0, b0, w1, b1, w2, b2, w3, b3 = cell
     h = functional.conv2d(act(x), w0, b0)

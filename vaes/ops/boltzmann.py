@@ -208,21 +208,21 @@ def _blocks(bias_left: Tensor, bias_right: Tensor, coupling: Tensor) -> list[tup
 
     The fields of the states with unit i on are those with it off plus one row of the couplings: sums by doubling. Log
     weights are relative to those of the likelier state of every unit at its bias alone, so that large biases do not
-    drown the rest. Sums over the right layer are those of log(1 + e^f) = -log sigmoid(-f); softplus drops what is below
-    e^-20.
+    drown the rest: log(1 + e^f) over the right layer becomes log(e^-b + e^(f-b)) for a bias b > 0.
     """
     units = len(bias_left)
     inner = min(units, BLOCK)
-    states, base, fields = all_states(inner, bias_left), bias_left.new_zeros(1), bias_right[None]
+    states, base, pull = all_states(inner, bias_left), bias_left.new_zeros(1), torch.zeros_like(bias_right)[None]
     off, on = -bias_left.relu(), -(-bias_left).relu()
     for i in range(inner):
-        base, fields = torch.cat([base + off[i], base + on[i]]), torch.cat([fields, fields + coupling[i]])
+        base, pull = torch.cat([base + off[i], base + on[i]]), torch.cat([pull, pull + coupling[i]])
     blocks = []
     for head in all_states(units - inner, bias_left):
         outer = torch.where(head > 0, on[inner:], off[inner:]).sum()
-        block_fields = fields + head @ coupling[inner:]
-        log_weights = base + outer - (logsigmoid(-block_fields) + bias_right.relu()).sum(-1)
-        blocks.append((torch.cat([states, head.expand(len(states), -1)], 1), log_weights, block_fields))
+        block_pull = pull + head @ coupling[inner:]
+        relative = torch.logaddexp(-bias_right.relu(), block_pull - (-bias_right).relu())
+        block_states = torch.cat([states, head.expand(len(states), -1)], 1)
+        blocks.append((block_states, base + outer + relative.sum(-1), bias_right + block_pull))
     return blocks
 
 

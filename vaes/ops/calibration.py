@@ -12,6 +12,7 @@ from torch import Tensor
 
 HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 SHIFT = 16
+ARTANH_TERMS = 26
 NEWTON_STEPS = 24
 
 
@@ -118,8 +119,10 @@ def soft_clip(value: Tensor, minimum: Tensor | float = -6.0) -> Tensor:
 
 def error_variances(errors: Tensor) -> tuple[Tensor, Tensor]:
     """Variance of errors (S, N) between images, and from the encoder's noise."""
-    within = errors.var(0).mean()
-    return errors.mean(0).var() - within / errors.shape[0], within
+    # A rounded mean would be the whole variance of equal errors; their differences are exact.
+    noise = errors - errors[0]
+    within, means = noise.var(0).mean(), errors[0] + noise.mean(0)
+    return (means - means[0]).var() - within / errors.shape[0], within
 
 
 def sigma_standard_error(mean: Tensor, variance: Tensor, images: int, population: int | None = None) -> Tensor:
@@ -275,19 +278,32 @@ def _wide(x: Tensor) -> Tensor:
 
 
 def _digamma_less_log(a: Tensor) -> Tensor:
-    """psi(a) - log a: Stirling's series at a + 16, and the recurrence down from there term by term."""
-    wide = _wide(a)
-    u = (wide + SHIFT).square().reciprocal()
+    """psi(a) - log a by Stirling's series."""
+    start, _, below = _stirling_start(_wide(a))
+    u = start.square().reciprocal()
     series = u * (1 / 12 - u * (1 / 120 - u * (1 / 252 - u * (1 / 240 - u / 132))))
-    steps = (wide[..., None] + torch.arange(SHIFT, device=a.device)).reciprocal()
-    below = (torch.log1p(steps) - steps).sum(-1)
-    return (below - 0.5 / (wide + SHIFT) - series).to(a.dtype)
+    return (below - 0.5 / start - series).to(a.dtype)
 
 
 def _stirling(a: Tensor) -> Tensor:
-    """Log Gamma(a) less Stirling's main term (a - 1/2) log a - a + log(2 pi)/2, without cancellation."""
-    shifted = a + SHIFT
-    u = shifted.square().reciprocal()
-    series = (1 / 12 - u * (1 / 360 - u * (1 / 1260 - u * (1 / 1680 - u / 1188)))) / shifted
-    steps = a[..., None] + torch.arange(SHIFT, device=a.device)
-    return series + ((steps + 0.5) * torch.log1p(steps.reciprocal()) - 1).sum(-1)
+    """Log Gamma(a) less Stirling's main term (a - 1/2) log a - a + log(2 pi)/2, by the rest of the series."""
+    start, below, _ = _stirling_start(a)
+    u = start.square().reciprocal()
+    return below + (1 / 12 - u * (1 / 360 - u * (1 / 1260 - u * (1 / 1680 - u / 1188)))) / start
+
+
+def _stirling_start(a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Where to start Stirling's series, a + SHIFT for small a, and the sums of log Gamma and of psi down from there.
+
+    A step from x + 1 to x adds (x + 1/2) log(1 + 1/x) - 1 to the one, and log(1 + 1/x) - 1/x to the other. With
+    v = 1/(2 x + 1) the first is t = artanh(v)/v - 1, the second 2 v t - v/x: no digits cancel.
+    """
+    x = a[..., None] + torch.arange(SHIFT, device=a.device)
+    v = (2 * x + 1).reciprocal()
+    square, series = v.clamp(max=0.5).square(), torch.zeros_like(v)
+    for order in range(ARTANH_TERMS, 0, -1):
+        series = (series + 1 / (2 * order + 1)) * square
+    t = torch.where(v < 0.5, series, (x + 0.5) * torch.log1p(x.reciprocal()) - 1)
+    small = a < SHIFT
+    sums = [torch.where(small, steps.sum(-1), 0) for steps in (t, 2 * v * t - v / x)]
+    return torch.where(small, a + SHIFT, a), sums[0], sums[1]

@@ -14,7 +14,8 @@ from torch import Tensor
 
 def within_variance(posterior_means: Tensor) -> Tensor:
     """Variance of the posterior mean from sampling the layers below, shape (n,); one draw gives NaN."""
-    return posterior_means.var(0).mean(0)
+    # A rounded mean would be the whole variance of equal draws; their differences are exact.
+    return (posterior_means - posterior_means[0]).var(0).mean(0)
 
 
 def between_variance(posterior_means: Tensor) -> Tensor:
@@ -76,10 +77,14 @@ def generalisation_gap(validation: Tensor, training: Tensor) -> Tensor:
 
 
 def mutual_information(log_density: Tensor) -> Tensor:
-    """Information of the top latent about the image in nats, from log densities (N, N, S) of samples n under m, s."""
-    per_image = log_density.logsumexp(-1)
-    # The number of draws cancels between the two mixtures.
-    return (per_image.diagonal() - per_image.logsumexp(1)).mean() + math.log(log_density.shape[0])
+    """Information of the top latent about the image in nats, from log densities (N, N, S) of samples n under m, s.
+
+    In float64, since gains and losses of single images cancel in the mean.
+    """
+    wide = log_density.double()
+    # Only differences count: densities relative to the highest keep the digits that a common level would take.
+    per_image = _log_mean_exp(wide - _finite_max(wide.flatten(1))[..., None])
+    return (per_image.diagonal() - _log_mean_exp(per_image)).mean().to(log_density.dtype)
 
 
 def phase_transition(rho: Tensor, curve: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -93,6 +98,18 @@ def phase_transition(rho: Tensor, curve: Tensor) -> tuple[Tensor, Tensor, Tensor
 def same_critical_rho(first: Tensor, second: Tensor, step: Tensor, half_width: Tensor) -> Tensor:
     """Whether two onsets differ by no more than the grid step or the half-width of their intervals."""
     return (first - second).abs() <= torch.maximum(step, half_width)
+
+
+def _log_mean_exp(values: Tensor) -> Tensor:
+    """Log of the mean of exponentials over the last axis, without the cancellation of log-sum-exp and log count."""
+    top = _finite_max(values)
+    return torch.expm1(values - top).mean(-1).log1p() + top.squeeze(-1)
+
+
+def _finite_max(values: Tensor) -> Tensor:
+    """Largest value on the last axis, kept, without a derivative; 0 where it is infinite."""
+    top = values.detach().amax(-1, keepdim=True)
+    return torch.where(top.isfinite(), top, 0)
 
 
 def _non_increasing(y: Tensor) -> Tensor:

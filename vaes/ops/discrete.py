@@ -26,7 +26,7 @@ def bernoulli_entropy(logits: Tensor) -> Tensor:
 
 def bernoulli_kl(logits: Tensor, prior_logits: Tensor) -> Tensor:
     """KL of two factorial Bernoullis in nats, summed over the last axis; infinite if the prior excludes a value."""
-    return _Divergence.apply(*torch.broadcast_tensors(logits, prior_logits)).sum(-1)
+    return _Divergence.apply(*torch.broadcast_tensors(logits, prior_logits, logits.new_zeros(()))).sum(-1)
 
 
 def posterior_given_zeta(logits: Tensor, log_ratio: Tensor) -> Tensor:
@@ -46,10 +46,9 @@ def marginal_elbo(log_likelihood: Tensor, logits: Tensor, prior_logits: Tensor, 
 
 def joint_marginal_gap(logits: Tensor, prior_logits: Tensor, log_ratio: Tensor) -> Tensor:
     """Marginal less joint bound in nats: the mean over samples of KL(q(z|x,zeta) || p(z|zeta))."""
-    # Narrow sums would round away the difference of the two logits.
     work = torch.promote_types(logits.dtype, torch.float32)
-    ratio = log_ratio.to(work)
-    return bernoulli_kl(logits.to(work) + ratio, prior_logits.to(work) + ratio).mean(0).to(logits.dtype)
+    arguments = torch.broadcast_tensors(logits.to(work), prior_logits.to(work), log_ratio.to(work))
+    return _Divergence.apply(*arguments).sum(-1).mean(0).to(logits.dtype)
 
 
 def directed_elbo(
@@ -112,29 +111,37 @@ class _Entropy(torch.autograd.Function):
 
 
 class _Divergence(torch.autograd.Function):
-    """Elementwise divergence q(l) || p(k) with d/dl = (l - k) q (1 - q) and d/dk = p - q."""
+    """Elementwise divergence of two Bernoullis with logits l + shift and k + shift.
+
+    The difference is taken before the shift, which would round it away. With q and p the two probabilities the slopes
+    are (l - k) q (1 - q) by l, p - q by k, and their sum by the shift, of second order in l - k.
+    """
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, prior_logits: Tensor) -> Tensor:
-        ctx.save_for_backward(logits, prior_logits)
+    def forward(ctx: Any, logits: Tensor, prior_logits: Tensor, shift: Tensor) -> Tensor:
+        ctx.save_for_backward(logits, prior_logits, shift)
         work = torch.promote_types(logits.dtype, torch.float32)
-        return _divergence(logits.to(work), prior_logits.to(work)).to(logits.dtype)
+        return _divergence(logits.to(work), prior_logits.to(work), shift.to(work)).to(logits.dtype)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        logits, prior_logits = ctx.saved_tensors
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        logits, prior_logits, shift = ctx.saved_tensors
         difference = logits - prior_logits
-        q, q_not = logits.sigmoid(), torch.sigmoid(-logits)
-        p, p_not = prior_logits.sigmoid(), torch.sigmoid(-prior_logits)
+        q, q_not = (logits + shift).sigmoid(), torch.sigmoid(-logits - shift)
+        p, p_not = (prior_logits + shift).sigmoid(), torch.sigmoid(-prior_logits - shift)
         by_logits = torch.where(q * q_not > 0, difference * q * q_not, 0)
         # p - q = p (1-q) (1 - e^(l-k)), with the exponent kept negative
         by_prior = torch.where(difference > 0, q * p_not, -p * q_not) * torch.expm1(-difference.abs())
         by_prior = torch.where(difference.isfinite(), by_prior, p - q)
-        return gradient * by_logits, gradient * by_prior
+        small = difference.clamp(-1, 1)
+        bend = _expm1_remainder(small) - 4 * p * torch.sinh(0.5 * small).square()
+        by_shift = torch.where(difference.abs() < 1, q * q_not * bend, by_logits + by_prior)
+        return gradient * by_logits, gradient * by_prior, gradient * by_shift
 
 
-def _divergence(logits: Tensor, prior_logits: Tensor) -> Tensor:
+def _divergence(logits: Tensor, prior_logits: Tensor, shift: Tensor) -> Tensor:
     difference = logits - prior_logits
+    logits, prior_logits = logits + shift, prior_logits + shift
     # Far apart: two terms, each zero where its probability is. Sums of logs lose nothing there.
     q, q_not = logits.sigmoid(), torch.sigmoid(-logits)
     up = torch.where(q > 0, q * (logsigmoid(logits) - logsigmoid(prior_logits)), 0)
@@ -145,23 +152,23 @@ def _divergence(logits: Tensor, prior_logits: Tensor) -> Tensor:
     d = torch.where(logits > 0, -difference, difference)
     x = less * torch.expm1(-d)
     near = less * _expm1_remainder(d) + _log1p_remainder(x)
-    return torch.where(difference.abs() < 0.25, near, up + down)
+    return torch.where(difference.abs() < 1, near, up + down)
 
 
 def _expm1_remainder(d: Tensor) -> Tensor:
-    """Return d + expm1(-d) for |d| < 1/4, by its series (terms d^2/2 - d^3/6 + ...)."""
+    """Return d + expm1(-d) for |d| < 1, by its series (terms d^2/2 - d^3/6 + ...)."""
     total = torch.ones_like(d)
-    for k in range(13, 2, -1):
+    for k in range(19, 2, -1):
         total = 1 - d / k * total
     return 0.5 * d * d * total
 
 
 def _log1p_remainder(x: Tensor) -> Tensor:
-    """Return log1p(x) - x for |x| < 1/4, from log1p(x) = 2 artanh(r) with r = x / (2 + x)."""
+    """Return log1p(x) - x for -1/3 < x < 1, from log1p(x) = 2 artanh(r) with r = x / (2 + x), |r| < 1/3."""
     r = x / (2 + x)
     square = r * r
     total = torch.zeros_like(x)
-    for k in range(17, 1, -2):
+    for k in range(35, 1, -2):
         total = square * total + 2 / k
     return r * (square * total - x)
 

@@ -42,12 +42,15 @@ def multi_basis(z: Tensor, indices: Tensor) -> Tensor:
 def rule(nodes: int, dims: int = 1) -> tuple[Tensor, Tensor]:
     """Gauss-Hermite points (nodes^dims, dims) and weights for the standard Gaussian measure, in float64.
 
-    Golub-Welsch: the nodes are the eigenvalues of the Jacobi matrix of the recursion, the weights the squared first
-    components of its eigenvectors.
+    The nodes are the eigenvalues of the Jacobi matrix of the recursion, polished by a Newton step; the weights are
+    Christoffel's sums, since the squared components of the eigenvectors have no correct digit in the tails.
     """
     off_diagonal = torch.arange(1, nodes, dtype=torch.float64).sqrt()
-    axis, vectors = torch.linalg.eigh(torch.diag(off_diagonal, 1) + torch.diag(off_diagonal, -1))
-    weight = vectors[0].square()
+    axis = torch.linalg.eigvalsh(torch.diag(off_diagonal, 1) + torch.diag(off_diagonal, -1))
+    table = basis(axis, nodes)
+    axis = axis - table[nodes] / (math.sqrt(nodes) * table[nodes - 1])
+    axis = 0.5 * (axis - axis.flip(0))
+    weight = basis(axis, nodes - 1).square().sum(0).reciprocal()
     points = torch.stack(torch.meshgrid(*[axis] * dims, indexing="ij"), -1).reshape(-1, dims)
     weights = torch.stack(torch.meshgrid(*[weight] * dims, indexing="ij"), -1).prod(-1).reshape(-1)
     return points, weights

@@ -98,6 +98,11 @@ def ratio_bias(mean_ratio: Tensor, inverse_scale: Tensor, indices: Tensor, z: Te
 
 
 def _log_ratio(z: Tensor, mean_q: Tensor, scale_q: Tensor, mean_p: Tensor, scale_p: Tensor) -> Tensor:
-    """Log ratio log q - log p without the constants that cancel, and with the difference of squares as a product."""
-    below, above = (z - mean_q) / scale_q, (z - mean_p) / scale_p
-    return (0.5 * (above - below) * (above + below) - (scale_q / scale_p).log()).sum(-1)
+    """Log ratio log q - log p without the constants that cancel, and with the difference of squares as a product.
+
+    Of similar scales, the difference of the two residuals is formed without z, whose rounding would be all of it.
+    """
+    below, above, ratio = (z - mean_q) / scale_q, (z - mean_p) / scale_p, scale_q / scale_p
+    similar = (ratio > 0.5) & (ratio < 2)
+    difference = torch.where(similar, ((scale_q - scale_p) * below + (mean_q - mean_p)) / scale_p, above - below)
+    return (0.5 * difference * (above + below) - ratio.log()).sum(-1)

@@ -13,16 +13,17 @@ EXACT = "donot_use_mm_for_euclid_dist"
 def frechet_distance(features: Tensor, other: Tensor) -> Tensor:
     """Squared Frechet distance between Gaussians fitted to features (n, d) and (m, d); computed in float64.
 
-    The trace of the root of the product of the covariances is the nuclear norm of the product of their factors, which
-    needs no root and holds for singular covariances too.
+    The traces add up to the squared distance of the triangular factors of the two covariances, the second one turned
+    onto the first: no root, no difference of traces, and singular covariances are no exception.
     """
     one, two = features.double(), other.double()
     mean_one, mean_two = one.mean(0), two.mean(0)
     factor_one = (one - mean_one) / (one.shape[0] - 1) ** 0.5
     factor_two = (two - mean_two) / (two.shape[0] - 1) ** 0.5
-    # The triangles have the same products as the tall factors.
-    overlap = torch.linalg.svdvals(torch.linalg.qr(factor_one).R @ torch.linalg.qr(factor_two).R.T).sum()
-    spread = factor_one.square().sum() + factor_two.square().sum() - 2 * overlap
+    triangle_one, triangle_two = (_triangle(factor) for factor in (factor_one, factor_two))
+    # At the best rotation the distance does not depend on it to first order: no derivative passes through it.
+    left, _, right = torch.linalg.svd((triangle_one @ triangle_two.T).detach())
+    spread = (triangle_one - left @ right @ triangle_two).square().sum()
     return ((mean_one - mean_two).square().sum() + spread).to(features.dtype)
 
 
@@ -31,16 +32,10 @@ def ssim(a: Tensor, b: Tensor, data_range: float = 255.0, padding: bool = True) 
     one, two = (image.double().flatten(0, 1)[:, None] / data_range for image in (a, b))
     offsets = torch.arange(-5, 6, dtype=torch.float64, device=a.device)
     weights = torch.softmax(-0.5 * (offsets / 1.5).square(), 0)
-    window = torch.outer(weights, weights)[None, None]
-
-    def local_mean(image: Tensor) -> Tensor:
-        return F.conv2d(image, window, padding=5 if padding else 0)
-
-    mean_one, mean_two = local_mean(one), local_mean(two)
-    # Sums and differences: 2 cov = var(a + b)/2 - var(a - b)/2, and the denominator is the sum of the same two.
-    plus = local_mean((one + two).square()) - (mean_one + mean_two).square()
-    minus = local_mean((one - two).square()) - (mean_one - mean_two).square()
-    contrast = (0.5 * (plus - minus) + 0.03**2) / (0.5 * (plus + minus) + 0.03**2)
+    if padding:
+        one, two = F.pad(one, (5, 5, 5, 5)), F.pad(two, (5, 5, 5, 5))
+    mean_one, mean_two, variance_one, variance_two, covariance = _local_moments(one, two, weights)
+    contrast = (2 * covariance + 0.03**2) / (variance_one + variance_two + 0.03**2)
     luminance = 1 - (mean_one - mean_two).square() / (mean_one.square() + mean_two.square() + 0.01**2)
     return (luminance * contrast).mean().to(a.dtype)
 
@@ -97,6 +92,31 @@ def nearest_training_image(samples: Tensor, training: Tensor, factor: int = 4) -
 def nearest_training_distance(samples: Tensor, training: Tensor, factor: int = 4) -> Tensor:
     """Distance from each sample to its nearest training image, by block means of the central half."""
     return _distances(samples, training, factor).amin(1).to(samples.dtype)
+
+
+def _triangle(factor: Tensor) -> Tensor:
+    """Square R with R' R = factor' factor, also for fewer rows than columns."""
+    width = factor.shape[1]
+    padded = factor if factor.shape[0] >= width else F.pad(factor, (0, 0, 0, width - factor.shape[0]))
+    return torch.linalg.qr(padded).R
+
+
+def _local_moments(one: Tensor, two: Tensor, weights: Tensor) -> list[Tensor]:
+    """Means, variances and covariance of two images in separable windows, from deviations.
+
+    By the law of total covariance, one axis after the other: the mean of the moments so far plus those of the means.
+    """
+    means, moments = [one, two], [torch.zeros_like(one)] * 3
+    for axis in (-1, -2):
+        windows = [mean.unfold(axis, len(weights), 1) for mean in means]
+        means = [window @ weights for window in windows]
+        first, second = (window - mean[..., None] for window, mean in zip(windows, means, strict=True))
+        products = (first.square(), second.square(), first * second)
+        moments = [
+            (moment.unfold(axis, len(weights), 1) + product) @ weights
+            for moment, product in zip(moments, products, strict=True)
+        ]
+    return means + moments
 
 
 def _sharpness(images: Tensor) -> Tensor:

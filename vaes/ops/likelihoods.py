@@ -4,10 +4,10 @@
 and log scales (..., C, M, H, W). Half-precision arguments are computed in float32.
 
 The logistic kernel mirrors every level so that the nearer end of its bin comes first, and puts the edge bins in the
-same formula: with c = |x - mean| (-(x - mean) for the first, x - mean for the last level), b = (c - h)/s,
-u = exp(-(c + h)/s) (0 in an edge bin), v = exp(-|b|), E = 1 - exp(-2h/s) (1 in an edge bin),
+same formula: with c = |x - mean| (-(x - mean) for the first, x - mean for the last level), b = (c - h)/s, d = 2h/s
+(infinite in an edge bin), F the logistic function, u = F(-b - d), v = F(-|b|), t = 1/(exp(d) - 1),
 
-    log P = -max(b, 0) - log1p(R),    R = (u + v + u v + 1 - E) / E,
+    log P = -max(b, 0) - log1p(R),    R = (t + u + (1 - u) v) / ((1 - u) (1 - v)),
 
 a sum of terms of one sign: no digits are lost near P = 1, in the tails, or for bins that are narrow or wide.
 """
@@ -15,6 +15,7 @@ a sum of terms of one sign: no digits are lost near P = 1, in the tails, or for 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -25,11 +26,15 @@ from torch.nn.functional import logsigmoid, one_hot
 from vaes.ops.quantisation import from_bits, to_bits
 
 Grid = tuple[int, float, float]
+# Grid, half of a bin's width, least log scale.
+Kernel = tuple[Grid, float, float]
 HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 ROOT_HALF = math.sqrt(0.5)
 # exp of the negative log scale must not overflow float32. x - mean has no digits below exp(-80).
 LARGEST_LOG_SCALE = 80.0
 OUT_OF_REACH = 1e38
+# Numbers in an array of which some ten fit a core's cache.
+BLOCK = 2**17
 # Gauss-Legendre rule of 12 nodes on [-1, 1]: positive half.
 NODES = (
     0.1252334085114689,
@@ -128,18 +133,21 @@ def mixture_of_logistics(
     """
     if coefficients is not None and (codes.shape[-3] != 3 or coefficients.shape[-4] != 3):
         raise ValueError(f"coefficients need three channels, got {codes.shape[-3]} and {tuple(coefficients.shape)}")
-    half = _half(levels, low, high, half_bin)
-    grid, learned = (levels, low, high), [t for t in (logits, means, log_scales, coefficients) if t is not None]
-    if not _needs_gradient(*learned):
-        return _evaluate(codes, logits, means, log_scales, coefficients, grid, half, floor, False)[0]
-    return _Mixture.apply(codes, logits, means, log_scales, coefficients, grid, half, floor)
+    given = [t for t in (codes, logits, means, log_scales, coefficients) if t is not None]
+    axes = (3, 3, 4, 4, 4)[: len(given)]
+    images = torch.broadcast_shapes(*(t.shape[:-n] for t, n in zip(given, axes, strict=True)))
+    codes, *learned = (
+        t.expand(*images, *t.shape[-n:]).reshape(-1, *t.shape[-n:]) for t, n in zip(given, axes, strict=True)
+    )
+    kernel = ((levels, low, high), _half(levels, low, high, half_bin), floor)
+    value = _Mixture.apply(codes, kernel, *learned) if _needs_gradient(*learned) else _evaluate(codes, kernel, learned)
+    return value.reshape(*images, *value.shape[-2:])
 
 
 def split_mixture(outputs: Tensor, components: int, channels: int, coefficients: bool) -> tuple[Tensor, ...]:
     """Views of a network's output (..., M (1 + P C), H, W): logits, then means, log scales (and coefficients)."""
-    kinds = 3 if coefficients else 2
-    logits, rest = outputs.split([components, kinds * channels * components], -3)
-    return (logits, *rest.unflatten(-3, (channels, kinds, components)).unbind(-4))
+    layout = (components, channels, 3 if coefficients else 2)
+    return _SplitMixture.apply(outputs, *layout) if _needs_gradient(outputs) else _views(outputs, *layout)
 
 
 def mixture_log_scale(
@@ -185,7 +193,10 @@ def total_mass(
     """Sum of the masses of all levels under a discretised logistic: one, unless ``half_bin`` is another."""
     mean, scale = torch.broadcast_tensors(mean, scale)
     codes = torch.arange(levels, device=mean.device)
-    masses = discretised_logistic(codes, _wide(mean)[..., None], _wide(scale)[..., None], levels, low, high, half_bin)
+    # In float64: each bin rounds its own edges, which add up to the edges of its neighbours only before rounding.
+    masses = discretised_logistic(
+        codes, mean.double()[..., None], scale.double()[..., None], levels, low, high, half_bin
+    )
     return masses.exp().sum(-1).to(mean.dtype)
 
 
@@ -264,7 +275,7 @@ class _DiscretisedLogistic(torch.autograd.Function):
         codes, mean, scale = ctx.saved_tensors
         inverse = _wide(scale).reciprocal()
         offset, side, sign = _mirrored(codes, _value(codes, ctx.grid, mean) - mean, ctx.grid[0])
-        by_offset, by_log_scale = _slopes(_terms(offset, ctx.half, inverse, side))
+        by_offset, by_log_scale = _slopes(_terms(_room(offset), ctx.half, inverse, side))
         grad = grad * inverse
         return None, (-grad * sign * by_offset).to(mean.dtype), (grad * by_log_scale).to(scale.dtype), None, None
 
@@ -295,7 +306,7 @@ class _DiscretisedGaussian(torch.autograd.Function):
 
 def _logistic(codes: Tensor, mean: Tensor, scale: Tensor, grid: Grid, half: float) -> Tensor:
     offset, side, _ = _mirrored(codes, _value(codes, grid, mean) - mean, grid[0])
-    return _log_mass(_terms(offset, half, _wide(scale).reciprocal(), side)).to(mean.dtype)
+    return _log_mass(_terms(_room(offset), half, _wide(scale).reciprocal(), side)).to(mean.dtype)
 
 
 def _gaussian(codes: Tensor, mean: Tensor, scale: Tensor, grid: Grid, half: float) -> Tensor:
@@ -305,101 +316,127 @@ def _gaussian(codes: Tensor, mean: Tensor, scale: Tensor, grid: Grid, half: floa
 
 
 class _Mixture(torch.autograd.Function):
-    """Keeps the derivatives by its arguments (if asked for), found on the way to the value, and nothing else.
+    """Keeps the derivatives by its parameters, found on the way to the value, and nothing else.
 
     The textbook composition keeps some fifteen tensors of the size of ``means``.
     """
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        codes: Tensor,
-        logits: Tensor,
-        means: Tensor,
-        log_scales: Tensor,
-        coefficients: Tensor | None,
-        grid: Grid,
-        half: float,
-        floor: float,
-    ) -> Tensor:
-        output, *found = _evaluate(codes, logits, means, log_scales, coefficients, grid, half, floor, True)
-        ctx.save_for_backward(*found)
-        return output
+    def forward(ctx: Any, codes: Tensor, kernel: Kernel, *parameters: Tensor) -> Tensor:
+        slopes = [torch.empty_like(p, memory_format=torch.contiguous_format) for p in parameters]
+        value = _evaluate(codes, kernel, parameters, slopes)
+        ctx.save_for_backward(*slopes)
+        return value
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         by_logits, *others = ctx.saved_tensors
-        grad = grad[..., None, :, :]
-        by_others = (None if slope is None else slope * grad[..., None, :, :, :] for slope in others)
-        return None, by_logits * grad, *by_others, None, None, None
+        grad = grad[:, None]
+        return None, None, by_logits * grad, *(slope * grad[:, None] for slope in others)
 
 
-def _evaluate(
-    codes: Tensor,
-    logits: Tensor,
-    means: Tensor,
-    log_scales: Tensor,
-    coefficients: Tensor | None,
-    grid: Grid,
-    half: float,
-    floor: float,
-    keep: bool,
-) -> tuple[Tensor, *tuple[Tensor | None, ...]]:
-    """Log mass per pixel, and (if asked for) its derivatives by logits, means, log scales and coefficients."""
-    offset, inverse, ratios = _prepared(codes, means, log_scales, coefficients, grid, floor)
-    offset, side, sign = _mirrored(codes[..., None, :, :], offset, grid[0])
-    terms = _terms(offset, half, inverse, side)
-    masses, logits_ = _log_mass(terms).sum(-4), _wide(logits)
-    joint, prior = masses + logits_, torch.softmax(logits_, -3)
-    # 1 - p as a sum of terms of one sign: log p keeps its digits next to 0.
-    rest = (prior * torch.expm1(masses)).sum(-3)
-    tail = torch.logsumexp(joint, -3) - torch.logsumexp(logits_, -3)
-    value = torch.where(rest > -0.5, torch.log1p(rest), tail)
-    if not keep:
-        return value.to(means.dtype), None, None, None, None
-    shares = torch.softmax(joint, -3)
-    # shares - prior = prior * expm1(gain) without the cancellation of equal shares.
-    gain = masses - value[..., None, :, :]
-    by_logits = torch.where(gain < 1, prior * torch.expm1(gain.clamp(max=1)), shares - prior)
+class _SplitMixture(torch.autograd.Function):
+    """Views forwards; backwards one copy of each gradient into one tensor, where autograd's own way takes two."""
+
+    @staticmethod
+    def forward(ctx: Any, outputs: Tensor, components: int, channels: int, kinds: int) -> tuple[Tensor, ...]:
+        ctx.layout, ctx.shape = (components, channels, kinds), outputs.shape
+        return _views(outputs, *ctx.layout)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        packed = gradients[0].new_empty(ctx.shape)
+        for view, gradient in zip(_views(packed, *ctx.layout), gradients, strict=True):
+            view.copy_(gradient)
+        return packed, None, None, None
+
+
+def _views(outputs: Tensor, components: int, channels: int, kinds: int) -> tuple[Tensor, ...]:
+    logits, rest = outputs.split([components, kinds * channels * components], -3)
+    return (logits, *rest.unflatten(-3, (channels, kinds, components)).unbind(-4))
+
+
+def _blocks(means: Tensor) -> Iterator[tuple[Tensor, slice]]:
+    """Room for ten intermediate arrays, and the images that fit it, one block after the other.
+
+    On CPU the room of a block stays in the cache; arrays of all images would be fetched anew for every operation.
+    """
+    count = len(means)
+    if means.device.type == "cpu" and not torch.compiler.is_compiling():
+        count = min(count, max(1, BLOCK * torch.get_num_threads() // max(1, means.shape[1:].numel())))
+    space = means.new_empty((10, count, *means.shape[1:]), dtype=torch.promote_types(means.dtype, torch.float32))
+    for start in range(0, len(means), max(1, count)):
+        yield space[:, : len(means) - start], slice(start, start + count)
+
+
+def _evaluate(codes: Tensor, kernel: Kernel, parameters: Sequence[Tensor], slopes: Sequence[Tensor] = ()) -> Tensor:
+    """Log mass per pixel; its derivatives by the parameters are written into ``slopes``, if given."""
+    values = parameters[1].new_empty(len(codes), *codes.shape[-2:])
+    for space, images in _blocks(parameters[1]):
+        here = [p[images] for p in parameters]
+        masses = _log_masses(codes[images], kernel, here, space)
+        value, prior, shares = _mixed(masses, here[0])
+        values[images] = value
+        if slopes:
+            by_logits, *others = (slope[images] for slope in slopes)
+            # shares - prior without the cancellation of equal shares, and without overflow.
+            gain = masses.sub_(value[:, None])
+            size = gain.abs().neg_().expm1_().neg_()
+            torch.mul(size.mul_(torch.maximum(prior, shares)), gain.sign_(), out=by_logits)
+            _differentiate(codes[images], kernel, here[2], shares[:, None], space, others)
+    return values
+
+
+def _differentiate(
+    codes: Tensor, kernel: Kernel, log_scales: Tensor, shares: Tensor, space: Tensor, slopes: Sequence[Tensor]
+) -> None:
+    """Write the derivatives of a block by means, log scales and coefficients into ``slopes``; uses up ``space``."""
+    grid, _, floor = kernel
+    ratios, inverse, sign, *terms = space
     by_mean, by_log_scale = _slopes(terms)
-    shares = shares[..., None, :, :, :]
-    by_mean = by_mean.mul_(inverse).mul_(sign).mul_(shares).neg_()
-    by_log_scale = by_log_scale.mul_(shares)
+    slopes[0].copy_(by_mean.mul_(inverse).mul_(sign).mul_(shares).neg_())
     if floor > -math.inf:
-        by_log_scale = by_log_scale.mul_(log_scales >= floor)
-    by_coefficients = None
-    if ratios is not None:
-        by_coefficients = _by_coefficients(_value(codes, grid, means)[..., None, :, :], by_mean, ratios)
-    found = (by_logits, by_mean, by_log_scale, by_coefficients)
-    return value.to(means.dtype), *(None if g is None else g.to(means.dtype) for g in found)
+        by_log_scale.mul_(torch.ge(log_scales, floor, out=inverse))
+    torch.mul(by_log_scale, shares, out=slopes[1])
+    if len(slopes) == 3:
+        red, green = _value(codes, grid, by_mean)[:, :2, None].unbind(1)
+        ratios.square_().neg_().add_(1)
+        for i, (later, earlier) in enumerate(((1, red), (2, red), (2, green))):
+            slopes[2][:, i].copy_(ratios[:, i].mul_(by_mean[:, later]).mul_(earlier))
 
 
-def _prepared(
-    codes: Tensor, means: Tensor, log_scales: Tensor, coefficients: Tensor | None, grid: Grid, floor: float
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Distance of the levels from the locations, inverse scales, and tanh of the coefficients."""
-    x = _value(codes, grid, means)[..., None, :, :]
-    offset, ratios = x - means, None
-    if coefficients is not None:
+def _log_masses(codes: Tensor, kernel: Kernel, parameters: Sequence[Tensor], space: Tensor) -> Tensor:
+    """Log masses (N, M, H, W) of a block under each component.
+
+    Leaves tanh of the coefficients, inverse scales, signs of the mirror and the kernel's terms in ``space``.
+    """
+    grid, half, floor = kernel
+    _, means, log_scales, *coefficients = parameters
+    ratios, inverse, sign, b, *_ = space
+    x = _value(codes, grid, b)[:, :, None]
+    torch.sub(x, means, out=b)
+    if coefficients:
         # tanh(r) = 2 F(2r) - 1 in a sixth of the time; its rounding is that of x, to which it is applied.
-        ratios = (2 * _wide(coefficients)).sigmoid_().mul_(2).sub_(1)
-        red, green = x[..., 0, :, :, :], x[..., 1, :, :, :]
-        offset[..., 1, :, :, :].addcmul_(ratios[..., 0, :, :, :], red, value=-1)
-        offset[..., 2, :, :, :].addcmul_(ratios[..., 1, :, :, :], red, value=-1)
-        offset[..., 2, :, :, :].addcmul_(ratios[..., 2, :, :, :], green, value=-1)
-    lowest = max(floor, -LARGEST_LOG_SCALE)
-    return offset, _wide(log_scales).clamp(lowest, LARGEST_LOG_SCALE).neg_().exp_(), ratios
+        torch.mul(coefficients[0], 2, out=ratios).sigmoid_().mul_(2).sub_(1)
+        for i, (later, earlier) in enumerate(((1, 0), (2, 0), (2, 1))):
+            b[:, later].addcmul_(ratios[:, i], x[:, earlier], value=-1)
+    torch.mul(log_scales, -1, out=inverse).clamp_(-LARGEST_LOG_SCALE, min(-floor, LARGEST_LOG_SCALE)).exp_()
+    _, side, _ = _mirrored(codes[:, :, None], b, grid[0], out=sign)
+    return _log_mass(_terms(space[3:].unbind(), half, inverse, side)).sum(1)
 
 
-def _by_coefficients(x: Tensor, by_mean: Tensor, ratios: Tensor) -> Tensor:
-    """Derivatives by the coefficients before tanh; ``ratios`` is overwritten."""
-    red, green = x[..., 0, :, :, :], x[..., 1, :, :, :]
-    slopes = ratios.square_().neg_().add_(1)
-    slopes[..., 0, :, :, :].mul_(by_mean[..., 1, :, :, :]).mul_(red)
-    slopes[..., 1, :, :, :].mul_(by_mean[..., 2, :, :, :]).mul_(red)
-    slopes[..., 2, :, :, :].mul_(by_mean[..., 2, :, :, :]).mul_(green)
-    return slopes
+def _mixed(masses: Tensor, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Log of the mixed masses, and the components' shares before and after."""
+    joint = masses + logits
+    prior, shares = _wide(logits).softmax(1), joint.softmax(1)
+    # 1 - p as a sum of terms of one sign: log p keeps its digits next to 0.
+    # Clamped where the result is -1 in any precision: it is slow where its exponential underflows.
+    rest = (prior * torch.expm1(masses.clamp(min=-40))).sum(1)
+    # logsumexp(a) = max(a) - log(max(softmax(a))), without its slow exponentials.
+    tail = joint.amax(1) - logits.amax(1) + (prior.amax(1) / shares.amax(1)).log()
+    return torch.where(rest > -0.5, torch.log1p(rest), tail), prior, shares
 
 
 def _value(codes: Tensor, grid: Grid, like: Tensor) -> Tensor:
@@ -408,44 +445,51 @@ def _value(codes: Tensor, grid: Grid, like: Tensor) -> Tensor:
     return codes.to(torch.promote_types(like.dtype, torch.float32)) * ((high - low) / (levels - 1)) + low
 
 
-def _mirrored(codes: Tensor, offset: Tensor, levels: int) -> tuple[Tensor, Tensor, Tensor]:
+def _mirrored(codes: Tensor, offset: Tensor, levels: int, out: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
     """Distances with the near end of the bin first, side of the edge bins (-1, 1; 0 inside), sign of the mirror.
 
     ``offset`` is overwritten.
     """
     side = (codes == levels - 1).to(offset) - (codes == 0).to(offset)
     # Arithmetic in place of torch.where, which costs more than an exponential.
-    sign = offset.sign().mul_(1 - side.abs()).add_(side)
+    sign = torch.add(offset, side, alpha=OUT_OF_REACH, out=out).sign_()
     return offset.mul_(sign), side, sign
 
 
-Terms = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
+def _room(offset: Tensor) -> list[Tensor]:
+    """``offset`` and room for the other terms of the kernel."""
+    return [offset, *offset.new_empty((6, *offset.shape)).unbind()]
 
 
-def _terms(offset: Tensor, half: float, inverse: Tensor, side: Tensor) -> Terms:
-    """(b, d, u, v, E, 1 - E, [b > 0]) of the module's docstring, with d = 2h/s; ``offset`` is overwritten by b."""
-    b = offset.sub_(half).mul_(inverse)
-    # The far end of an edge bin is out of reach: u = 0 and E = 1.
-    d = torch.add(side.abs() * OUT_OF_REACH, inverse, alpha=2 * half)
-    u, v, inside = (b + d).neg_().exp_(), b.abs().neg_().exp_(), d.neg().expm1_().neg_()
-    above = b.sign().clamp_(min=0)
-    # exp(-d) is u v where that keeps its digits (b <= 0), elsewhere it stands next to terms that are not small.
-    outside = (u * v).lerp_(1 - inside, above)
-    return b, d, u, v, inside, outside, above
+def _terms(room: Sequence[Tensor], half: float, inverse: Tensor, side: Tensor) -> Sequence[Tensor]:
+    """(-b, d, u, v, t) of the module's docstring and two arrays more, in ``room``, whose first array is the distance.
+
+    The logistic function is faster than the exponential, which is slow where it underflows.
+    """
+    b, d, u, v, t, _, _ = room
+    torch.sub(half, b, out=b).mul_(inverse)
+    # The far end of an edge bin is out of reach: u = 0 and t = 0.
+    torch.add(side.abs() * OUT_OF_REACH, inverse, alpha=2 * half, out=d)
+    torch.sub(b, d, out=u).sigmoid_()
+    torch.abs(b, out=v).neg_().sigmoid_()
+    torch.expm1(d, out=t).reciprocal_()
+    return room
 
 
-def _log_mass(terms: Terms) -> Tensor:
-    b, _, u, v, inside, outside, above = terms
-    return (u + v).addcmul_(u, v).add_(outside).div_(inside).log1p_().addcmul_(b, above).neg_()
+def _log_mass(terms: Sequence[Tensor]) -> Tensor:
+    """Log mass from the terms, whose v is used up."""
+    b, _, u, v, t, value, rest = terms
+    torch.sub(1, u, out=rest)
+    torch.addcmul(t, rest, v, out=value).add_(u)
+    value.div_(rest.addcmul_(rest, v, value=-1)).log1p_()
+    return torch.clamp(b, max=0, out=v).sub_(value)
 
 
-def _slopes(terms: Terms) -> tuple[Tensor, Tensor]:
+def _slopes(terms: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Derivatives of the log mass with respect to offset (times the scale) and log scale; the terms are used up."""
-    b, d, u, v, inside, outside, above = terms
-    near = torch.maximum(v, above).div_(v.add_(1))
-    far = u.div_(1 + u)
-    by_log_scale = outside.div_(inside).add_(far).mul_(d)
-    by_offset = far.sub_(near)
+    b, d, u, v, t, _, _ = terms
+    by_log_scale = t.add_(u).mul_(d)
+    by_offset = u.sub_(torch.sigmoid(b.neg_(), out=v))
     return by_offset, by_log_scale.addcmul_(b, by_offset).neg_()
 
 

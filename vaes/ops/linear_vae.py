@@ -18,8 +18,9 @@ def negative_log_evidence(x: Tensor, weights: Tensor, mean: Tensor, sigma: Tenso
     whitened, residual = weights.to(wide) / sigma.to(wide), (x - mean).to(wide) / sigma.to(wide)
     precision = torch.eye(latents, dtype=wide, device=x.device) + whitened.T @ whitened
     factor = torch.linalg.cholesky(precision)
-    projected = torch.linalg.solve_triangular(factor, (residual @ whitened).unsqueeze(-1), upper=False).squeeze(-1)
-    distance = residual.square().sum(-1) - projected.square().sum(-1)
+    latent = torch.cholesky_solve((residual @ whitened).unsqueeze(-1), factor).squeeze(-1)
+    # At the posterior mean, the least value of the sum: |residual|^2 less what the latents explain would cancel.
+    distance = (residual - latent @ whitened.T).square().sum(-1) + latent.square().sum(-1)
     log_determinant = 2 * factor.diagonal().log().sum() + 2 * dims * sigma.to(wide).log()
     return (0.5 * (dims * LOG_TWO_PI + log_determinant + distance)).to(x.dtype)
 

@@ -39,6 +39,9 @@ def smoothing_inverse_cdf(rho: Tensor, logits: Tensor, family: str, setting: flo
 
 def smoothed_log_density(zeta: Tensor, logits: Tensor, family: str, setting: float) -> Tensor:
     """Log density of the smoothed variable in nats, elementwise; ``spike_exp`` has none."""
+    dtype, (zeta, logits) = _prepare(zeta, logits)
+    if family == "overlap_exp" and setting < 1:
+        return _blunt_log_density(zeta, logits, setting).to(dtype)
     if family == "overlap_exp":
         parts = [overlap_exp_log_pdf(zeta, z, setting) for z in (0, 1)]
     elif family == "overlap_logistic":
@@ -47,7 +50,7 @@ def smoothed_log_density(zeta: Tensor, logits: Tensor, family: str, setting: flo
         parts = [-0.5 * ((zeta - z) / setting).square() - (math.log(setting) + LOG_ROOT_TWO_PI) for z in (0, 1)]
     else:
         raise ValueError(f"family must be overlap_exp, overlap_logistic or normal, got {family!r}")
-    return torch.logaddexp(logsigmoid(-logits) + parts[0], logsigmoid(logits) + parts[1])
+    return torch.logaddexp(logsigmoid(-logits) + parts[0], logsigmoid(logits) + parts[1]).to(dtype)
 
 
 def spike_exp_cdf(zeta: Tensor, logits: Tensor, beta: float | Tensor) -> Tensor:
@@ -122,15 +125,14 @@ def overlap_exp_grad(rho: Tensor, logits: Tensor, beta: float | Tensor) -> tuple
 def overlap_exp_moments(logits: Tensor, beta: float | Tensor) -> tuple[Tensor, Tensor]:
     """Mean and variance of the mixture of two overlapping exponentials."""
     dtype, (logits, beta) = _prepare(logits, beta)
-    # With c = beta/2 coth(beta/2) - 1: the mean given 0 is 1/2 - c/beta, so the two means are 2 c/beta apart;
-    # the variance given z is (1 - (beta/2)^2 / sinh^2(beta/2)) / beta^2 = (beta^2/4 - 2 c - c^2) / beta^2.
+    # With c = beta/2 coth(beta/2) - 1: the mean given 0 is 1/2 - c/beta, so the two means are 2 c/beta apart.
     gap = 2 * _cotangent_excess(beta) / beta
-    within = torch.where(beta < 1, _small_variance(beta), 0.25 - gap / beta - 0.25 * gap.square())
-    # For large beta 1/4 - gap^2/4 cancels: there 1/beta^2 - 1/(4 sinh^2) is the better form.
-    sharp = beta.clamp(min=1)
-    within = torch.where(
-        beta < 2, within, sharp.square().reciprocal() - torch.exp(-sharp) / torch.expm1(-sharp).square()
-    )
+    # The variance given z is 1/beta^2 - 1/(4 sinh^2(beta/2)): with e = sinh(y)/y - 1 at y = beta/2 the two join.
+    blunt, sharp = beta.clamp(max=4), beta.clamp(min=1)
+    excess = _sinh_excess(0.5 * blunt)
+    joined = excess * (2 + excess) / (blunt * (1 + excess)).square()
+    apart = sharp.square().reciprocal() - torch.exp(-sharp) / torch.expm1(-sharp).square()
+    within = torch.where(beta < 4, joined, apart)
     mean = 0.5 + 0.5 * gap * torch.tanh(0.5 * logits)
     # For q near 0 the mean is e_0 = 1/2 - gap/2, which cancels for large beta: 1/beta - 1/(e^beta - 1).
     e_0 = sharp.reciprocal() - torch.exp(-sharp) / -torch.expm1(-sharp)
@@ -239,9 +241,7 @@ def overlap_logistic_grad(
     dtype, (rho, logits, mean_0, mean_1, scale) = _prepare(rho, logits, mean_0, mean_1, scale)
     with torch.no_grad():
         kappa = (mean_1 - mean_0) / scale
-        x_0, x_1, log_s, low = _logistic_root(rho, logits, kappa)
-        slopes = _logistic_slopes(logits, kappa, scale, x_0, x_1, log_s, low)
-        return tuple(part.to(dtype) for part in slopes)
+        return tuple(part.to(dtype) for part in _logistic_slopes(rho, logits, kappa, scale))
 
 
 def overlap_logistic_bernoulli_limit(
@@ -371,14 +371,13 @@ class _OverlapLogistic(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rho: Tensor, logits: Tensor, mean_0: Tensor, mean_1: Tensor, scale: Tensor) -> Tensor:
         ctx.save_for_backward(rho, logits, mean_0, mean_1, scale)
-        x_0, x_1, _, low = _logistic_root(rho, logits, (mean_1 - mean_0) / scale)
+        x_0, x_1, low, *_ = _logistic_root(rho, logits, (mean_1 - mean_0) / scale)
         return torch.where(low, mean_0 + scale * x_0, mean_1 + scale * x_1)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
         rho, logits, mean_0, mean_1, scale = ctx.saved_tensors
-        kappa = (mean_1 - mean_0) / scale
-        slopes = _logistic_slopes(logits, kappa, scale, *_logistic_root(rho, logits, kappa))
+        slopes = _logistic_slopes(rho, logits, (mean_1 - mean_0) / scale, scale)
         _, by_logits, by_rho, by_mean_0, by_mean_1, by_scale = slopes
         return _chain(gradient, by_rho, by_logits, by_mean_0, by_mean_1, by_scale)
 
@@ -394,8 +393,7 @@ class _UnitLogistic(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient_0: Tensor, gradient_1: Tensor) -> tuple[Tensor, ...]:
         rho, logits, kappa = ctx.saved_tensors
-        root = _logistic_root(rho, logits, kappa)
-        slopes = _logistic_slopes(logits, kappa, torch.ones_like(kappa), *root)
+        slopes = _logistic_slopes(rho, logits, kappa, torch.ones_like(kappa))
         _, by_logits, by_rho, by_mean_0, by_mean_1, _ = slopes
         both = _chain(gradient_0 + gradient_1, by_rho, by_logits)
         return *both, gradient_0 * by_mean_1 - gradient_1 * by_mean_0
@@ -429,9 +427,9 @@ def _prepare(*arguments: float | Tensor) -> tuple[torch.dtype, tuple[Tensor, ...
 
 
 def _chain(gradient: Tensor, *slopes: Tensor) -> tuple[Tensor, ...]:
-    """Products with the incoming gradient; a slope beyond the dtype's range is cut to it (0 times inf would be NaN)."""
+    """Products with the incoming gradient, cut like the slopes to the dtype's range (0 times inf would be NaN)."""
     largest = torch.finfo(gradient.dtype).max
-    return tuple(gradient * slope.clamp(-largest, largest) for slope in slopes)
+    return tuple((gradient * slope.clamp(-largest, largest)).clamp(-largest, largest) for slope in slopes)
 
 
 def _above(rho: Tensor, logits: Tensor) -> Tensor:
@@ -465,12 +463,11 @@ def _cotangent_excess(x: Tensor) -> Tensor:
     return torch.where(x < 1, total, 0.5 * large / torch.tanh(0.5 * large) - 1)
 
 
-def _small_variance(beta: Tensor) -> Tensor:
-    """Variance of the exponential on [0, 1] for beta < 2: 1/12 less the second derivative of the series above."""
-    square = beta.clamp(max=2).square()
-    total = torch.zeros_like(beta)
-    for n, coefficient in reversed(list(enumerate(COTANGENT, start=1))):
-        total = (2 * n - 1) * coefficient + square * total
+def _sinh_excess(x: Tensor) -> Tensor:
+    """Return sinh(x)/x - 1 for |x| up to 2, by its series."""
+    square, total = x.square(), torch.zeros_like(x)
+    for k in range(14, 0, -1):
+        total = square / (2 * k * (2 * k + 1)) * (1 + total)
     return total
 
 
@@ -505,61 +502,92 @@ def _spike_exp_sample(rho: Tensor, logits: Tensor, beta: Tensor) -> Tensor:
 
 def _spike_exp_slopes(rho: Tensor, logits: Tensor, beta: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     zeta, above, rise = _spike_exp_sample(rho, logits, beta), _above(rho, logits), -torch.expm1(-beta)
-    q = logits.sigmoid()
-    bottom = beta * (q * torch.exp(-beta) + rise * above)
-    by_rho = rise / bottom
-    by_logits = (1 - rho) * rise * torch.exp(logsigmoid(-logits) - bottom.log())
-    by_q = (1 - rho) / q * by_rho
+    q, log_q = logits.sigmoid(), logsigmoid(logits)
+    bottom = q * torch.exp(-beta) + rise * above
+    by_rho = rise / (beta * bottom)
+    by_logits = (1 - rho) * rise * torch.exp(logsigmoid(-logits) - beta.log() - bottom.log())
+    beyond = (1 - rho) / q
+    by_q = beyond * by_rho
+    # 1 - zeta is not read off a rounded sample, which may lie next to 1.
+    log_m = torch.where(bottom < 0.5 * q, bottom.log() - log_q, torch.log1p(-beyond * rise))
+    rest = -log_m / beta
     # - (d log t / d beta) t / r(zeta | 1), with the slope of a log distribution function from the mirrored exponential
-    by_beta = above * (1 - zeta - _log_slope(zeta, 1 - zeta, beta)) * by_rho
+    sharp = above * (rest - _log_slope(zeta, rest, beta)) * by_rho
+    by_beta = torch.where(beta < 2, _blunt_slope(zeta, rest, torch.ones_like(zeta), beta), sharp)
     by_q, by_logits, by_rho, by_beta = (torch.where(above <= 0, 0, s) for s in (by_q, by_logits, by_rho, by_beta))
     return by_q, by_logits, by_rho, by_beta
 
 
 def _log_slope(zeta: Tensor, rest: Tensor, beta: Tensor, log_weight: float | Tensor = 0.0) -> Tensor:
-    """Derivative by beta of log((1 - e^(-beta zeta)) / (1 - e^-beta)), times ``e^log_weight``; ``rest`` is 1 - zeta.
+    """Derivative by beta >= 2 of log((1 - e^(-beta zeta)) / (1 - e^-beta)), times ``e^log_weight``; rest = 1 - zeta.
 
     The weight is joined because it may overflow where the slope vanishes.
     """
-    b, fraction = beta.clamp(max=1), torch.log1p(-rest)
-    small = 0.5 * rest
-    for n, coefficient in enumerate(COTANGENT, start=1):
-        small = small + coefficient * b ** (2 * n - 1) * torch.expm1(2 * n * fraction)
     rise, weight = -torch.expm1(-beta), torch.as_tensor(log_weight, dtype=beta.dtype, device=beta.device)
     # 1 / (e^(beta zeta) - 1), weighted
     decay = torch.exp(weight - beta * zeta) / -torch.expm1(-beta * zeta)
     low = torch.where(zeta == 0, weight.exp() / beta, zeta * decay) - torch.exp(weight - beta) / rise
     high = (-torch.expm1(-beta * rest) - rest * rise) * decay / rise
-    large = torch.where(zeta < 0.5, low, high)
-    return torch.where(beta < 1, weight.exp() * small, large)
+    return torch.where(zeta < 0.5, low, high)
+
+
+def _blunt_slope(zeta: Tensor, rest: Tensor, tilt: Tensor, beta: Tensor) -> Tensor:
+    """Derivative by beta < 2 of a sample of two overlapping exponentials; ``tilt`` is tanh(logit/2), 2 q - 1.
+
+    From sinh(x + l/2) = (2 rho - 1) sinh(beta/2) cosh(l/2) + cosh(beta/2) sinh(l/2), x = beta (zeta - 1/2), with
+    sinh(y)/y in place of all differences: an odd part of first and an even part of second order in beta.
+    """
+    beta = beta.clamp(max=2)
+    odd = (_sinh_excess(beta * zeta) - _sinh_excess(beta * rest)) / beta
+    half_0, half_1 = ((1 + _sinh_excess(0.5 * beta * part)).square() for part in (zeta, rest))
+    even = 0.5 * tilt * (zeta * half_0 + rest * half_1)
+    x = 0.5 * beta * (zeta - rest)
+    return zeta * rest * (odd + even) / ((1 + _sinh_excess(0.5 * beta)) * (torch.cosh(x) + tilt * torch.sinh(x)))
+
+
+def _blunt_log_density(zeta: Tensor, logits: Tensor, beta: float) -> Tensor:
+    """Log density of two overlapping exponentials for beta < 1, when it is nearly 0 everywhere.
+
+    With x = beta (zeta - 1/2): log(cosh x + tanh(l/2) sinh x) - log(sinh(beta/2) / (beta/2)), each term small.
+    """
+    x = beta * (zeta.clamp(0, 1) - 0.5)
+    log_density = 0.5 * torch.log1p(torch.sinh(x).square()) + torch.log1p(torch.tanh(0.5 * logits) * torch.tanh(x))
+    log_density = log_density - torch.log1p(_sinh_excess(torch.full_like(x, 0.5 * beta)))
+    return torch.where((zeta >= 0) & (zeta <= 1), log_density, -torch.inf)
 
 
 def _overlap_exp_root(rho: Tensor, logits: Tensor, beta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Sample, its m-complement ``w = 1 - e^(-beta zeta)`` and the log of the root S."""
+    """Sample, one less the sample (neither read off the other), and the log of the root S."""
     q, a, log_q, log_a = logits.sigmoid(), torch.sigmoid(-logits), logsigmoid(logits), logsigmoid(-logits)
     d, rise = torch.exp(-beta), -torch.expm1(-beta)
     b = _above(rho, logits) + d * (q - rho)
     log_sum, log_s = _log_root(b, log_a + log_q - beta)
-    w = 2 * rho * rise / (a + q * d + rho * rise + log_s.exp())
     upper = (b < 0) | ((b == 0) & (q <= 0.5))
+    # Logs of e^(-beta zeta) and e^(-beta (1 - zeta)) by the root that does not cancel, and both complements to 1.
     log_m = torch.where(upper, log_sum - log_a, log_q - beta - log_sum)
-    zeta = (torch.where(w < 0.5, -torch.log1p(-w), -log_m) / beta).clamp(0, 1)
-    return torch.where(rho <= 0, 0, torch.where(rho >= 1, 1, zeta)), w, log_s
+    log_m_rest = torch.where(upper, log_a - beta - log_sum, log_sum - log_q)
+    w = 2 * rho * rise / (a + q * d + rho * rise + log_s.exp())
+    w_rest = 2 * (1 - rho) * rise / (q + a * d + (1 - rho) * rise + log_s.exp())
+    zeta, rest = (
+        (torch.where(less < 0.5, -torch.log1p(-less), -log) / beta).clamp(0, 1)
+        for less, log in ((w, log_m), (w_rest, log_m_rest))
+    )
+    low, high = rho <= 0, rho >= 1
+    return zeta.masked_fill(low, 0).masked_fill(high, 1), rest.masked_fill(low, 1).masked_fill(high, 0), log_s
 
 
 def _overlap_exp_slopes(rho: Tensor, logits: Tensor, beta: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """In terms of ``w`` and its mirror image, so that nothing is read off a rounded sample."""
-    zeta, w, log_s = _overlap_exp_root(rho, logits, beta)
-    q, a, log_q, log_a = logits.sigmoid(), torch.sigmoid(-logits), logsigmoid(logits), logsigmoid(-logits)
-    d, rise = torch.exp(-beta), -torch.expm1(-beta)
-    w_rest = 2 * (1 - rho) * rise / (q + a * d + (1 - rho) * rise + log_s.exp())
-    rest = torch.where(w_rest < 0.5, -torch.log1p(-w_rest) / beta, 1 - zeta).clamp(max=1)
+    zeta, rest, log_s = _overlap_exp_root(rho, logits, beta)
+    log_q, log_a = logsigmoid(logits), logsigmoid(-logits)
+    w, w_rest = -torch.expm1(-beta * zeta), -torch.expm1(-beta * rest)
     by_q, by_logits = (w * w_rest / beta * torch.exp(weight - log_s) for weight in (0, log_q + log_a))
     toward_0 = w * _log_slope(zeta, rest, beta, log_a - log_s)
     toward_1 = w_rest * _log_slope(rest, zeta, beta, log_q - log_s)
+    blunt = _blunt_slope(zeta, rest, torch.tanh(0.5 * logits), beta)
+    by_beta = torch.where(beta < 2, blunt, (toward_1 - toward_0) / beta)
     inside = (rho > 0) & (rho < 1)
-    by_q, by_logits, by_beta = (torch.where(inside, s, 0) for s in (by_q, by_logits, (toward_1 - toward_0) / beta))
-    return by_q, by_logits, rise / beta * torch.exp(-log_s), by_beta
+    by_q, by_logits, by_beta = (torch.where(inside, s, 0) for s in (by_q, by_logits, by_beta))
+    return by_q, by_logits, -torch.expm1(-beta) / beta * torch.exp(-log_s), by_beta
 
 
 def _ndtr(x: Tensor) -> Tensor:
@@ -577,8 +605,8 @@ def _log_bell(x: Tensor) -> Tensor:
     return -x.abs() - 2 * torch.log1p(torch.exp(-x.abs()))
 
 
-def _logistic_root(rho: Tensor, logits: Tensor, kappa: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Offsets from both locations, the log of the root S, and which location the sample is anchored at."""
+def _logistic_root(rho: Tensor, logits: Tensor, kappa: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Offsets from both locations, which of them the sample is anchored at, and the logs of (|B| + S)/2 and of S."""
     log_rho, log_rest = rho.log(), torch.log1p(-rho)
     b = _above(rho, logits) + torch.exp(-kappa) * (rho - logits.sigmoid())
     log_sum, log_s = _log_root(b, log_rho + log_rest - kappa)
@@ -588,25 +616,33 @@ def _logistic_root(rho: Tensor, logits: Tensor, kappa: Tensor) -> tuple[Tensor, 
     edge = torch.where(rho <= 0, -torch.inf, torch.inf)
     at_edge = (rho <= 0) | (rho >= 1)
     x_0, x_1 = torch.where(at_edge, edge, x_0), torch.where(at_edge, edge, x_1)
-    return x_0, x_1, log_s, torch.where(at_edge, rho <= 0, low)
+    return x_0, x_1, torch.where(at_edge, rho <= 0, low), log_sum, log_s
 
 
 def _logistic_log_ratio(x_0: Tensor, x_1: Tensor, kappa: Tensor) -> Tensor:
-    """Log r(zeta|1) - log r(zeta|0): |x_0| - |x_1| is x_0 + x_1 cut off at kappa, without any cancellation."""
+    """Log r(zeta|1) - log r(zeta|0): |x_0| - |x_1| is x_0 + x_1 cut off at kappa, without any cancellation.
+
+    Of two blunt densities nearly all cancels: there with (cosh a - cosh b) / (cosh a + cosh b) as a product of tanh.
+    """
     bulk = torch.minimum(torch.maximum(x_0 + x_1, -kappa), kappa)
-    return bulk + 2 * (torch.log1p(torch.exp(-x_0.abs())) - torch.log1p(torch.exp(-x_1.abs())))
+    sharp = bulk + 2 * (torch.log1p(torch.exp(-x_0.abs())) - torch.log1p(torch.exp(-x_1.abs())))
+    blunt = 4 * torch.atanh(torch.tanh(0.25 * (x_0 + x_1)) * torch.tanh(0.25 * kappa.clamp(max=2)))
+    return torch.where(kappa < 2, blunt, sharp)
 
 
 def _logistic_slopes(
-    logits: Tensor, kappa: Tensor, scale: Tensor, x_0: Tensor, x_1: Tensor, log_s: Tensor, low: Tensor
+    rho: Tensor, logits: Tensor, kappa: Tensor, scale: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    x_0, x_1, low, log_sum, log_s = _logistic_root(rho, logits, kappa)
     log_q, log_a = logsigmoid(logits), logsigmoid(-logits)
     spread = -scale * torch.expm1(-kappa)
     by_q, by_logits = (spread * torch.exp(weight - log_s) for weight in (0, log_q + log_a))
     shift = logits + _logistic_log_ratio(x_0, x_1, kappa)
     w_0, w_1 = torch.sigmoid(-shift), shift.sigmoid()
-    log_density = torch.logaddexp(log_a + _log_bell(x_0), log_q + _log_bell(x_1))
-    by_rho = scale * torch.exp(-log_density)
+    # The density over e^x_0 or e^-x_1, which is the noise over (|B| + S)/2: exp(x) of a far x has lost digits.
+    left = torch.logaddexp(log_a + 2 * logsigmoid(-x_0), log_q - kappa + 2 * logsigmoid(-x_1))
+    right = torch.logaddexp(log_q + 2 * logsigmoid(x_1), log_a - kappa + 2 * logsigmoid(x_0))
+    by_rho = scale * torch.exp(log_sum - torch.where(low, left, right)) / torch.where(low, rho, 1 - rho)
     by_scale = torch.where(low, x_0 - w_1 * kappa, x_1 + w_0 * kappa)
     return by_q, by_logits, by_rho, w_0, w_1, by_scale
 

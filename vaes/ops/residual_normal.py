@@ -48,7 +48,11 @@ def bounded_kl(
     widened = torch.expm1(_clamped_difference(raw_log_scale_p, raw_log_scale_shift))
     plain = soft_clamp(raw_log_scale_p).exp()
     scale_p = plain + SMALLEST_SCALE
-    log_ratio = torch.log1p(widened * (plain / scale_p))
+    growth = widened * (plain / scale_p)
+    # Far from 1 the ratio itself has more digits than its distance from 1, which comes near -1.
+    scale_q = soft_clamp(raw_log_scale_p + raw_log_scale_shift).exp() + SMALLEST_SCALE
+    near = growth.abs() < 0.5
+    log_ratio = torch.where(near, torch.log1p(torch.where(near, growth, 0)), (scale_q / scale_p).log())
     return (0.5 * (distance / scale_p).square() + _scale_part(log_ratio)).sum(-1)
 
 
@@ -93,8 +97,13 @@ def softplus_parameters(
 
 def _clamped_difference(raw: Tensor, shift: Tensor) -> Tensor:
     """soft_clamp(raw + shift) - soft_clamp(raw) by the addition theorem, without subtracting the two."""
-    product = torch.tanh(raw / BOUND) * torch.tanh((raw + shift) / BOUND)
-    return BOUND * torch.tanh(shift / BOUND) * (1 - product)
+    x, y = raw / BOUND, (raw + shift) / BOUND
+    apart = 1 - torch.tanh(x) * torch.tanh(y)
+    # cosh(x - y) / (cosh x cosh y) is the same number; it keeps its digits where both tanh are near one end.
+    smaller = torch.minimum(x.abs(), y.abs())
+    decays = [1 + (-2 * u.abs()).exp() for u in (x - y, x, y)]
+    together = 2 * (-2 * smaller).exp() * decays[0] / (decays[1] * decays[2])
+    return BOUND * torch.tanh(shift / BOUND) * torch.where(x * y > 0, together, apart)
 
 
 def _scale_part(log_ratio: Tensor) -> Tensor:

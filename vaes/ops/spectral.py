@@ -1,7 +1,7 @@
 """Spectral norms of convolutions: power iteration, the exact operator, Lipschitz bounds, the regulariser.
 
-Layers whose reshaped weights have one shape are iterated together as a batch of matrices. Iterations run in float32 at
-least, whatever the dtype of the weights.
+Layers with as many outputs are iterated together as a batch of matrices, where that is cheap with zeros appended to the
+narrower ones. Iterations run in float32 at least, whatever the dtype of the weights.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from torch import Tensor
 from torch.nn import functional
 
 SMALLEST = 1e-3
+# Entries up to which a padded matrix costs less than another call.
+SMALL_MATRIX = 4096
+# Positions of weights of one shape, for each shape of a batch.
+Batch = list[list[int]]
 
 
 def power_iteration(weight: Tensor, vector: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
@@ -24,11 +28,13 @@ def power_iteration(weight: Tensor, vector: Tensor, iterations: int) -> tuple[Te
 
 def power_iterations(weights: Sequence[Tensor], vectors: Sequence[Tensor], iterations: int) -> tuple[Tensor, ...]:
     """Approximate leading singular vectors of many layers, all left ones, then all right ones; no gradient."""
-    groups = [_iterate(members, weights, vectors, iterations) for members in _equal_shapes(weights)]
-    order = [i for members in _equal_shapes(weights) for i in members]
-    lefts, rights = ([v for group in groups for v in group[k].to(weights[0].dtype).unbind()] for k in (0, 1))
-    places = sorted(range(len(order)), key=order.__getitem__)
-    return (*(lefts[p] for p in places), *(rights[p] for p in places))
+    lefts, rights = list(vectors), list(vectors)
+    for batch in _batches(weights):
+        left, right, _ = _iterate(batch, weights, vectors, iterations)
+        for row, i in enumerate(i for members in batch for i in members):
+            lefts[i] = left[row].to(weights[i].dtype)
+            rights[i] = right[row, : weights[i][0].numel()].to(weights[i].dtype)
+    return (*lefts, *rights)
 
 
 def norm_estimate(weight: Tensor, left: Tensor, right: Tensor) -> Tensor:
@@ -52,17 +58,16 @@ def batched_step(weights: Sequence[Tensor], vectors: Sequence[Tensor], iteration
 
     The estimates carry gradients to the weights, the vectors none.
     """
-    shapes = _equal_shapes(weights)
-    groups = [_iterate(members, weights, vectors, iterations) for members in shapes]
-    order = [i for members in shapes for i in members]
+    batches = _batches(weights)
+    found = [_iterate(batch, weights, vectors, iterations) for batch in batches]
+    order = [i for batch in batches for members in batch for i in members]
     lefts: list[Tensor] = list(vectors)
-    for members, (left, _, _) in zip(shapes, groups, strict=True):
-        for i, vector in zip(members, left.to(weights[0].dtype).unbind(), strict=True):
-            lefts[i] = vector
-    places = sorted(range(len(order)), key=order.__getitem__)
-    values = torch.cat([norms for _, _, norms in groups])[places]
-    pairs = [vectors for left, right, _ in groups for vectors in (left, right)]
-    return _OuterGradient.apply(values, order, *pairs, *(weights[i] for i in order)), lefts
+    for i, row in zip(order, (r for left, _, _ in found for r in left.to(weights[0].dtype).unbind()), strict=True):
+        lefts[i] = row
+    pairs = (pair for left, right, _ in found for pair in (left, right))
+    norms = torch.cat([norms for _, _, norms in found])
+    estimates = _OuterGradient.apply(norms, batches, *pairs, *(weights[i] for i in order))
+    return estimates[sorted(range(len(order)), key=order.__getitem__)], lefts
 
 
 def conv_norm(weight: Tensor, height: int, width: int) -> Tensor:
@@ -97,26 +102,48 @@ def network_bound(norms: Tensor) -> Tensor:
     return norms.prod()
 
 
-def _equal_shapes(weights: Sequence[Tensor]) -> list[list[int]]:
-    """Positions of the weights, those of one reshaped shape together."""
-    shapes: dict[tuple[int, int], list[int]] = {}
+def _batches(weights: Sequence[Tensor]) -> list[Batch]:
+    """Weights to be iterated together: as many outputs, widest first, those of one shape next to each other."""
+    shapes: dict[tuple[int, int, torch.Size], list[int]] = {}
     for i, weight in enumerate(weights):
-        shapes.setdefault((weight.shape[0], weight.numel() // weight.shape[0]), []).append(i)
-    return list(shapes.values())
+        shape = weight.shape
+        shapes.setdefault((shape[0], shape[1:].numel(), shape), []).append(i)
+    batches: list[Batch] = []
+    first = (0, 0)
+    for (rows, columns, _), members in sorted(shapes.items(), reverse=True):
+        if rows == first[0] and (first[1] <= 2 * columns or rows * first[1] <= SMALL_MATRIX):
+            batches[-1].append(members)
+        else:
+            first = rows, columns
+            batches.append([members])
+    return batches
+
+
+def _stacked(batch: Batch, weights: Sequence[Tensor]) -> Tensor:
+    """Reshaped weights of a batch (n, rows, columns), with zeros beside the narrower ones."""
+    dtype = _wide(weights[0].dtype)
+    groups = [torch.stack([weights[i] for i in members]).flatten(2).to(dtype) for members in batch]
+    if len(groups) == 1:
+        return groups[0]
+    matrices = groups[0].new_zeros(sum(map(len, groups)), *groups[0].shape[1:])
+    for part, group in zip(matrices.split([len(group) for group in groups]), groups, strict=True):
+        part[:, :, : group.shape[2]] = group
+    return matrices
 
 
 @torch.no_grad()
 def _iterate(
-    members: list[int], weights: Sequence[Tensor], vectors: Sequence[Tensor], iterations: int
+    batch: Batch, weights: Sequence[Tensor], vectors: Sequence[Tensor], iterations: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Left vectors, right vectors and norms of weights of one shape.
+    """Left vectors, right vectors and norms of a batch.
 
     Vectors are rows, not columns: on CPU a batched product with a single column takes up to ten times as long. The last
     iteration already holds W v, whose product with u is the norm.
     """
-    matrices = torch.stack([weights[i].flatten(1) for i in members]).to(_wide(weights[0].dtype))
+    matrices = _stacked(batch, weights)
     transposes = matrices.mT
-    product = right = left = torch.stack([vectors[i] for i in members]).to(matrices.dtype)[:, None]
+    starts = torch.stack([vectors[i] for members in batch for i in members])
+    product = right = left = starts.to(matrices.dtype)[:, None]
     for _ in range(iterations):
         right = _normalised(left @ matrices)
         product = right @ transposes
@@ -131,24 +158,26 @@ class _OuterGradient(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor, order: list[int], *tensors: Tensor) -> Tensor:
-        weights, pairs = tensors[-len(order) :], tensors[: -len(order)]
+    def forward(ctx: Any, values: Tensor, batches: list[Batch], *tensors: Tensor) -> Tensor:
+        pairs, weights = tensors[: 2 * len(batches)], tensors[2 * len(batches) :]
         ctx.save_for_backward(*pairs)
-        ctx.order = order
-        ctx.shapes, ctx.dtype = [weight.shape for weight in weights], weights[0].dtype
+        ctx.batches, ctx.dtype = batches, weights[0].dtype
+        ctx.shapes = [weight.shape for weight in weights]
         return values.to(ctx.dtype)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        pairs = ctx.saved_tensors
-        lefts, rights = pairs[::2], pairs[1::2]
-        parts = gradient[ctx.order].split([left.shape[0] for left in lefts])
-        outers: list[Tensor] = []
-        for g, left, right in zip(parts, lefts, rights, strict=True):
-            outer = (g.to(left.dtype)[:, None] * left)[:, :, None] * right[:, None]
-            outers += outer.to(ctx.dtype).unbind()
-        flat = (outer.reshape(shape) for outer, shape in zip(outers, ctx.shapes, strict=True))
-        return None, None, *(None for _ in pairs), *flat
+        pairs, outers, start = ctx.saved_tensors, [], 0
+        for batch, left, right in zip(ctx.batches, pairs[::2], pairs[1::2], strict=True):
+            scaled = gradient[start : start + len(left), None].to(left.dtype) * left
+            at = 0
+            for members in batch:
+                here, shape = slice(at, at + len(members)), ctx.shapes[start + at]
+                outer = scaled[here, :, None] * right[here, None, : shape[1:].numel()]
+                outers += outer.to(ctx.dtype).view(-1, *shape).unbind()
+                at += len(members)
+            start += at
+        return None, None, *(None for _ in pairs), *outers
 
 
 def _normalised(rows: Tensor) -> Tensor:

@@ -39,12 +39,13 @@ def energy_moments(
     # Energies relative to those of the likelier state of every unit at its bias alone: large biases cancel exactly.
     states = all_states(len(bias_left), bias_left)
     base = torch.where(states > 0, -(-bias_left).relu(), -bias_left.relu()).sum(-1)
-    fields, right_share = bias_right + states @ coupling, bias_right.relu()
+    pull, right_share = states @ coupling, bias_right.relu()
+    fields, relative = bias_right + pull, pull - (-bias_right).relu()
     t = inverse_temperatures[:, None]
-    tempered_fields = t[..., None] * fields
-    weights = torch.softmax(t * base - (logsigmoid(-tempered_fields) + t[..., None] * right_share).sum(-1), -1)
-    on, off = torch.sigmoid(tempered_fields), torch.sigmoid(-tempered_fields)
-    given_left = base + (on * fields - right_share).sum(-1)
+    log_sums = torch.logaddexp(-t[..., None] * right_share, t[..., None] * relative)
+    weights = torch.softmax(t * base + log_sums.sum(-1), -1)
+    on, off = torch.sigmoid(t[..., None] * fields), torch.sigmoid(-t[..., None] * fields)
+    given_left = base + torch.where(bias_right > 0, relative - off * fields, on * fields).sum(-1)
     mean = (weights * given_left).sum(-1)
     spread = (on * off * fields.square()).sum(-1) + (given_left - mean[:, None]).square()
     return mean + bias_left.relu().sum() + right_share.sum(), (weights * spread).sum(-1)
@@ -102,7 +103,9 @@ def adaptive_ladder(inverse_temperatures: Tensor, rejections: Tensor, rungs: int
     tangents = _monotone_tangents(widths, slopes)
     at = barrier[-1] * torch.linspace(0, 1, rungs, dtype=widths.dtype, device=widths.device)
     interval = (torch.searchsorted(barrier.detach(), at.detach(), right=True) - 1).clamp(0, len(widths) - 1)
-    u = (at - barrier[interval]) / widths[interval]
+    # From the nearer rung: the last one must be reached exactly, however short its interval.
+    below, above = at - barrier[interval], barrier[interval + 1] - at
+    u = torch.where(below < above, below / widths[interval], 1 - above / widths[interval])
     rise, first, last = (v[interval] for v in (slopes, tangents[:-1], tangents[1:]))
     # Hermite cubic on [0, 1], written around the chord so that the old rungs come back unchanged.
     bend = u * (1 - u) * ((1 - u) * (first - rise) - u * (last - rise))
@@ -178,10 +181,15 @@ def _bennett(energies: Tensor, energies_next: Tensor, difference: Tensor) -> Ten
     the gradient (the derivative of a root is that of one Newton step at it).
     """
     first, second = difference * energies, difference * energies_next
+    share = len(first) / (len(first) + len(second))
     shift = math.log(len(first) / len(second))
 
     def gap(c: Tensor) -> Tensor:
-        return logsigmoid(-(shift + first + c)).logsumexp(0) - logsigmoid(shift + second + c).logsumexp(0)
+        one, two = first + c, second + c
+        far = logsigmoid(-(shift + one)).logsumexp(0) - logsigmoid(shift + two).logsumexp(0)
+        # Nearly equal temperatures: both logs less the one that they have at equal energies, log(n m / (n + m)).
+        near = torch.maximum(one.abs().amax(0), two.abs().amax(0)) < 1
+        return torch.where(near, _excess(share, one.clamp(-1, 1)) - _excess(1 - share, -two.clamp(-1, 1)), far)
 
     def slope(c: Tensor) -> Tensor:
         one, two = shift + first + c, shift + second + c
@@ -202,6 +210,11 @@ def _bennett(energies: Tensor, energies_next: Tensor, difference: Tensor) -> Ten
             root = root - gap(root) / slope(root)
         tangent = slope(root)
     return root - gap(root) / tangent
+
+
+def _excess(share: float, x: Tensor) -> Tensor:
+    """Log of the mean over the first axis of 1 / (1 - share + share e^x), without cancellation for small x."""
+    return torch.expm1(-torch.log1p(share * torch.expm1(x))).mean(0).log1p()
 
 
 def _swapped(states: Tensor, accepted: Tensor, first: int) -> Tensor:

@@ -21,6 +21,8 @@ def kl(draw: DrawFn) -> dict[str, Any]:
     drawn = draw(together(mean_q=real_numbers(), scale_q=scales, mean_p=real_numbers(), scale_p=scales))
     if draw(st.booleans()):
         # Nearly equal Gaussians, where a sum that cancels loses its digits.
+        # In single precision autograd's slope, r^2 less 1, is then good to 4e-6 of its scale: far below the noise of
+        # any training, and no reason for a backward pass by hand.
         drawn["mean_q"], drawn["scale_q"] = drawn["mean_p"], drawn["scale_p"] * (1 + 2.0**-8)
     return drawn
 

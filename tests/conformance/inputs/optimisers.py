@@ -63,7 +63,14 @@ def skip_rate() -> SearchStrategy[dict[str, Any]]:
 
 @st.composite
 def diverged(draw: DrawFn) -> dict[str, Any]:
-    return {**draw(skips()), "patience": draw(st.integers(1, 4))}
+    patience = draw(st.integers(1, 4))
+    if draw(st.booleans()):
+        return {**draw(skips()), "patience": patience}
+    # Runs of skipped updates that are just long enough, or fall one short and only add up, with applied ones between.
+    runs = draw(st.lists(st.sampled_from([patience - 1, patience - 1, patience]), min_size=1, max_size=3))
+    skipped = st.sampled_from([800.0, 1e6, math.inf, math.nan])
+    norms = [norm for run in runs for norm in [1.0, *(draw(skipped) for _ in range(run))]]
+    return {"norm": np.asarray(norms), "threshold": 800.0, "patience": patience}
 
 
 @st.composite

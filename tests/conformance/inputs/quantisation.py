@@ -35,7 +35,9 @@ def bin_edges(draw: DrawFn) -> dict[str, Any]:
 def quantise(draw: DrawFn) -> dict[str, Any]:
     levels = draw(LEVELS)
     grid = st.integers(0, levels - 1).map(lambda k: k / (levels - 1))
-    return {"x": array(draw, st.one_of(grid, st.floats(0, 1, width=16)), draw(shapes())), "levels": levels}
+    # Off the centres of the parts, where the nearest of the levels is another one.
+    quarters = st.builds(lambda k, part: (k + part) / levels, st.integers(0, levels - 1), st.sampled_from([0.25, 0.75]))
+    return {"x": array(draw, st.one_of(grid, quarters, st.floats(0, 1, width=16)), draw(shapes())), "levels": levels}
 
 
 @st.composite
