@@ -16,7 +16,7 @@ from typing import Any
 from reference.registry import dvaepp, efficient_vdvae, hvae, nvae, sigma_vae
 from reference.registry.row import KINDS, Equation, Oracle
 
-__all__ = ["EQUATIONS", "KINDS", "Equation", "Oracle", "find", "functions", "resolve", "tolerances"]
+__all__ = ["EQUATIONS", "KINDS", "Equation", "Oracle", "corners", "find", "functions", "resolve", "tolerances"]
 
 TABLES = (sigma_vae.ROWS, efficient_vdvae.ROWS, nvae.ROWS, hvae.ROWS, dvaepp.ROWS)
 EQUATIONS: dict[str, Equation] = {row.id: row for table in TABLES for row in table}
@@ -50,3 +50,14 @@ def functions() -> dict[str, tuple[Equation, ...]]:
 def tolerances() -> dict[str, dict[str, dict[str, dict[str, float]]]]:
     """Return the largest errors observed, ``{function: {device: {dtype: {"value": ulps, "gradient": ulps}}}}``."""
     return json.loads(Path(__file__).with_name("tolerances.json").read_text(encoding="utf-8"))
+
+
+@cache
+def corners() -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
+    """Return what the corner grids show, ``{function: {device: {dtype: record}}}``.
+
+    A record holds the errors of the twin's ``value`` and ``gradient``, and a list of the ``printed`` forms with their
+    ``equation`` and ``label``; all with ``points``, ``ulps`` (worst where finite), ``not_finite``, ``no_digit`` (points
+    without a correct digit) and ``where`` (the arguments of the first point that is not finite, else of the worst).
+    """
+    return json.loads(Path(__file__).with_name("corners.json").read_text(encoding="utf-8"))

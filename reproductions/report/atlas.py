@@ -19,6 +19,29 @@ Listing = tuple[str, sources.Source | None, str]
 
 
 @dataclass(frozen=True)
+class CornerRow:
+    """What one form made of a corner grid: the twin, its gradient, or a printed or common form with its equation."""
+
+    label: str
+    equation: str
+    href: str
+    points: int
+    ulps: float
+    not_finite: int
+    no_digit: int
+
+
+@dataclass(frozen=True)
+class CornerGrid:
+    """The measured forms on the corner grid of one function."""
+
+    function: str
+    device: str
+    dtype: str
+    rows: tuple[CornerRow, ...]
+
+
+@dataclass(frozen=True)
 class Entry:
     """One equation as the atlas shows it."""
 
@@ -41,10 +64,13 @@ class Entry:
     listings: tuple[Listing, ...]
     oracles: tuple[Any, ...]
     accuracy: Accuracy
+    corners: tuple[CornerGrid, ...]
     claims: tuple[ClaimView, ...]
 
 
-def entries(site: Site, equations: Mapping[str, Any], tolerances: Mapping[str, Any]) -> list[Entry]:
+def entries(
+    site: Site, equations: Mapping[str, Any], tolerances: Mapping[str, Any], corners: Mapping[str, Any]
+) -> list[Entry]:
     """Return the atlas entries in the registry's order.
 
     Raises
@@ -59,13 +85,20 @@ def entries(site: Site, equations: Mapping[str, Any], tolerances: Mapping[str, A
     found = []
     for identifier, equation in equations.items():
         try:
-            found.append(_entry(identifier, equation, tolerances, tuple(resting[identifier])))
+            grids = corner_grids(identifier, equation.function, corners)
+            found.append(_entry(identifier, equation, tolerances, grids, tuple(resting[identifier])))
         except ValueError as error:
             raise ReportError(f"equation {identifier}: {error}") from error
     return found
 
 
-def _entry(identifier: str, equation: Any, tolerances: Mapping[str, Any], claims: tuple[ClaimView, ...]) -> Entry:
+def _entry(
+    identifier: str,
+    equation: Any,
+    tolerances: Mapping[str, Any],
+    corners: tuple[CornerGrid, ...],
+    claims: tuple[ClaimView, ...],
+) -> Entry:
     reference = sources.function_source("reference", equation.function)
     twin = sources.function_source("vaes.ops", equation.function)
     slug, number = identifier.split("/", 1)
@@ -92,6 +125,7 @@ def _entry(identifier: str, equation: Any, tolerances: Mapping[str, Any], claims
         ),
         oracles=tuple(equation.oracles),
         accuracy=accuracy(tolerances.get(equation.function, {})),
+        corners=corners,
         claims=claims,
     )
 
@@ -106,6 +140,35 @@ def accuracy(measured: Mapping[str, Any]) -> Accuracy:
     ]
     rows.sort(key=lambda r: (r[0], order.index(r[1]) if r[1] in order else len(order), r[1]))
     return tuple(rows)
+
+
+def corner_grids(identifier: str, function: str, measured: Mapping[str, Any]) -> tuple[CornerGrid, ...]:
+    """Return the grids of an equation: that of its function, and those on which its printed form was measured."""
+    grids = []
+    for name, devices in measured.items():
+        for device, dtypes in devices.items():
+            for dtype, record in dtypes.items():
+                own = any(form["equation"] == identifier for form in record["printed"])
+                if own or name == function:
+                    grids.append(CornerGrid(name, device, dtype, _corner_rows(identifier, record)))
+    return tuple(grids)
+
+
+def _corner_rows(identifier: str, record: Mapping[str, Any]) -> tuple[CornerRow, ...]:
+    """Return the twin, its gradient where one is asked, and the other forms, those of this equation first."""
+    printed = sorted(record["printed"], key=lambda form: form["equation"] != identifier)
+    kinds = [("Twin", "", record["value"]), ("Twin, gradient", "", record["gradient"])]
+    kinds += [(form["label"][:1].upper() + form["label"][1:], form["equation"], form) for form in printed]
+    return tuple(
+        CornerRow(
+            label,
+            equation,
+            render.equation_href(equation) if equation else "",
+            *(measured[key] for key in ("points", "ulps", "not_finite", "no_digit")),
+        )
+        for label, equation, measured in kinds
+        if measured["points"]
+    )
 
 
 def pages(site: Site, atlas: list[Entry]) -> dict[str, str]:

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class Inputs:
     tolerances: Mapping[str, Any]
     decide: gather.Decide
     notebooks: Path = notebook.NOTEBOOKS
+    corners: Mapping[str, Any] = field(default_factory=dict)
 
 
 def project_inputs() -> Inputs:
@@ -36,7 +37,8 @@ def project_inputs() -> Inputs:
     from claims.verdict import decide_paper
     from reference import registry
 
-    return Inputs(gather.load_papers(), registry.EQUATIONS, registry.tolerances(), decide_paper)
+    papers, corners = gather.load_papers(), registry.corners()
+    return Inputs(papers, registry.EQUATIONS, registry.tolerances(), decide_paper, corners=corners)
 
 
 def build_report(
@@ -65,7 +67,7 @@ def build_report(
 
 
 def _write_pages(stage: Path, site: Site, inputs: Inputs, *, execute: bool) -> None:
-    entries = atlas.entries(site, inputs.equations, inputs.tolerances)
+    entries = atlas.entries(site, inputs.equations, inputs.tolerances, inputs.corners)
     pages = {"index.html": _index(site), "summary.md": summary.markdown(site), **atlas.pages(site, entries)}
     for paper in site.papers:
         pages.update(_paper(paper, site, inputs, stage, execute=execute))

@@ -37,7 +37,9 @@ def number(value: Any) -> str:
             f"{value:.3g}e0".split("e")[0:2] if "e" not in f"{value:.3g}" else f"{value:.3g}".split("e")
         )
         return f"{mantissa}\u00a0\u00d7\u00a010{_superscript(int(exponent))}".replace("-", _MINUS)
-    return f"{value:.4g}".replace("-", _MINUS)
+    rounded = float(f"{value:.4g}")
+    # From here on Python would write a power of ten.
+    return number(round(rounded)) if abs(rounded) >= 1e4 else f"{value:.4g}".replace("-", _MINUS)
 
 
 def _superscript(exponent: int) -> str:
