@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
-from hypothesis import Phase
+from hypothesis import Phase, settings
 
 from reference import registry
 from tests.conformance import inputs, test_twins
@@ -28,21 +29,33 @@ def mutants_of(topic: str) -> dict[str, str]:
 MUTANTS = [(topic, fault, killer) for topic in TOPICS for fault, killer in mutants_of(topic).items()]
 
 
+# A killed mutant is enough: its smallest counterexample is for who runs it alone.
+NO_SHRINKING = (Phase.explicit, Phase.generate)
+
+
 @pytest.fixture(autouse=True)
 def more_examples_and_no_shrinking(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rare corners get more draws; a killed mutant is enough, its smallest counterexample is for who runs it alone."""
-    monkeypatch.setattr(test_twins, "EXAMPLES", 500)
-    monkeypatch.setattr(test_twins, "PHASES", (Phase.explicit, Phase.generate))
+    """Rare corners get more draws than in a plain run of the twins' tests."""
+    monkeypatch.setattr(test_twins, "EXAMPLES", 120)
+    monkeypatch.setattr(test_twins, "PHASES", NO_SHRINKING)
+
+
+def property_test(topic: str, name: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a property of a topic, without the shrinking of its counterexamples."""
+    test = getattr(importlib.import_module(f"{TESTS}.test_{topic}"), name)
+    if own := getattr(test, "_hypothesis_internal_use_settings", None):
+        monkeypatch.setattr(test, "_hypothesis_internal_use_settings", settings(own, phases=NO_SHRINKING))
+    return test
 
 
 @pytest.mark.parametrize(("topic", "fault", "killer"), MUTANTS, ids=[f"{t}.{f}" for t, f, _ in MUTANTS])
-def test_mutant_is_killed(topic: str, fault: str, killer: str) -> None:
+def test_mutant_is_killed(topic: str, fault: str, killer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     faulty = Implementation(f"{HERE / topic}.py::{fault}")
     function = f"{topic}.{fault.split('__')[0]}"
     if killer in ("test_value", "test_gradient"):
         run = partial(getattr(test_twins, killer), function, inputs.dtypes(function)[0], faulty)
     else:
-        run = partial(getattr(importlib.import_module(f"{TESTS}.test_{topic}"), killer), implementation=Mixed(faulty))
+        run = partial(property_test(topic, killer, monkeypatch), implementation=Mixed(faulty))
     with pytest.raises((AssertionError, pytest.fail.Exception)):
         run()
 
