@@ -3,7 +3,7 @@ PYTHON ?= python3
 BUDGET ?= 7m
 BIN := .venv/bin
 
-.PHONY: evidence test lint clean
+.PHONY: evidence test lint mutation clean
 
 evidence: .venv/.installed
 	$(BIN)/evidence run --budget $(BUDGET)
@@ -17,6 +17,10 @@ lint: .venv/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+# A sample of generated mutants of reference/ and vaes/ops/, and the reason of each that survives.
+mutation: .venv/.installed
+	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 sh -c 'mutmut run "reference.checks.x_real__mutmut_1" && mutmut run $$(python -m tests.mutation sample) && python -m tests.mutation score'
 
 .venv/.installed: pyproject.toml
 	$(PYTHON) -m venv .venv
