@@ -198,6 +198,29 @@ class SameTransition(_Test):
     contradicted_steps: Positive = 2.0
 
 
+class Pair(_Model):
+    """Two groups of runs that are compared."""
+
+    first: Selector
+    second: Selector
+
+
+class Overlap(_Test):
+    """A quantity of the transition has overlapping 95% intervals in two groups of runs, for each of some pairs.
+
+    A word of its own for the reason of `SameTransition`, of which it is the weaker sibling: no gap is named within
+    which two quantities count as equal, and only intervals that are disjoint in every pair contradict. Intervals whose
+    ends are more than a factor of two apart could not have shown a difference and do not support.
+    """
+
+    word: Literal["overlap"]
+    along: Name
+    quantity: Literal["rho_half", "rho_on", "width", "sharpness"]
+    pairs: Annotated[tuple[Pair, ...], Field(min_length=1)]
+    drop_below: Positive = 0.05
+    min_start: Positive = 0.5
+
+
 class Count(_Test):
     """In how many seeds (or rows of a static table) a predicate holds.
 
@@ -227,7 +250,7 @@ class Count(_Test):
 
 
 TestSpec = Annotated[
-    Identity | ValueWithin | Ordering | RatioAtLeast | Trend | Threshold | SameTransition | Count,
+    Identity | ValueWithin | Ordering | RatioAtLeast | Trend | Threshold | SameTransition | Overlap | Count,
     Field(discriminator="word"),
 ]
 
@@ -295,6 +318,8 @@ __all__ = [
     "Count",
     "Identity",
     "Ordering",
+    "Overlap",
+    "Pair",
     "Paper",
     "PaperNumber",
     "RatioAtLeast",

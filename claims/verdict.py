@@ -24,7 +24,8 @@ per test (1/32 at five pairs, where all five must agree). Two words differ. `thr
 (C12) for the median curve, intervals of the start and of the end beyond their bounds, and a BIC gain whose
 interval excludes that the straight line wins; the pre-registered 10 is asked of the median curve.
 `same_transition` is an equivalence without a natural exact p-value: it asks for agreement and for intervals
-narrow enough to have shown a difference (its error rates are measured in the tests).
+narrow enough to have shown a difference (its error rates are measured in the tests). `overlap` asks the same of
+other quantities of the transition, several pairs at once.
 
 Many claims, few seeds
 ----------------------

@@ -17,6 +17,7 @@ from claims.schema import (
     Count,
     Identity,
     Ordering,
+    Overlap,
     RatioAtLeast,
     SameTransition,
     TestSpec,
@@ -405,6 +406,50 @@ def _same_transition(spec: SameTransition, table: Sequence[Row], exact: bool) ->
     )
 
 
+def _overlap(spec: Overlap, table: Sequence[Row], exact: bool) -> TestResult:
+    told, values, intervals = [], [], []
+    seeds, lost = [], 0
+    for pair in spec.pairs:
+        # The first group by all of its fields, or two pairs would read alike.
+        names = described(pair.first), described(pair.second, against=pair.first)
+        for state, (where, name) in enumerate(zip((pair.first, pair.second), names, strict=True)):
+            grid, curves, dropped = _grid_for_transition(spec, table, where)
+            # Different random states, or the two bootstraps would draw the same seeds.
+            found = _fitted(spec, grid, curves, random_state=state)
+            seeds.append(len(curves))
+            lost += dropped
+            # A quantity that is missing from some bootstrap samples has an interval that says too little.
+            sure = found["found"][spec.quantity] >= 1 - LEVEL
+            values.append(found[spec.quantity])
+            intervals.append(found["intervals"][spec.quantity] if sure else None)
+            told.append("none" if values[-1] is None else f"{values[-1]:.3g}{_range(intervals[-1])}")
+            told[-1] += f" for {name}"
+    ranges = [interval for interval in intervals if interval is not None]
+    known = len(ranges) == len(intervals)
+    disjoint = [False] * len(spec.pairs)
+    if known:
+        disjoint = [a[1] < b[0] or b[1] < a[0] for a, b in zip(ranges[::2], ranges[1::2], strict=True)]
+    precise = known and all(0 < high <= 2 * low for low, high in ranges)
+    sentence = f"{_label(spec.quantity)} of the drop of {_label(spec.metric)} is " + "; ".join(
+        f"{one} and {two} ({'apart' if gap else 'overlapping' if known else 'not comparable'})"
+        for one, two, gap in zip(told[::2], told[1::2], disjoint, strict=True)
+    )
+    return TestResult(
+        spec.word,
+        decided(
+            n=min(seeds),
+            exact=False,
+            for_it=precise and not any(disjoint),
+            against_it=known and all(disjoint),
+            p=None,
+            p_reversed=None,
+        ),
+        n=min(seeds),
+        details={"values": values, "intervals": intervals, "disjoint": disjoint, "precise": precise, "dropped": lost},
+        sentence=f"{sentence}, {min(seeds)} seeds each",
+    )
+
+
 def _count(spec: Count, table: Sequence[Row], exact: bool) -> TestResult:
     if exact:
         found, dropped = tables.values(tables.select(table, spec.where), spec.metric)
@@ -474,7 +519,7 @@ def _paired_status(
 
 
 def _grid_for_transition(
-    spec: Threshold | SameTransition, table: Sequence[Row], where: dict[str, Any] | None
+    spec: Threshold | SameTransition | Overlap, table: Sequence[Row], where: dict[str, Any] | None
 ) -> tuple[Array, Array, int]:
     grid, curves, dropped = tables.curves(table, where, spec.along, spec.metric)
     if len(grid) < 5:
@@ -482,7 +527,9 @@ def _grid_for_transition(
     return grid, curves, dropped
 
 
-def _fitted(spec: Threshold | SameTransition, grid: Array, curves: Array, *, random_state: int = 0) -> dict[str, Any]:
+def _fitted(
+    spec: Threshold | SameTransition | Overlap, grid: Array, curves: Array, *, random_state: int = 0
+) -> dict[str, Any]:
     return transition.phase_transition(
         grid,
         curves,
@@ -521,5 +568,6 @@ _WORDS: dict[str, Callable[[Any, Sequence[Row], bool], TestResult]] = {
     "trend": _trend,
     "threshold": _threshold,
     "same_transition": _same_transition,
+    "overlap": _overlap,
     "count": _count,
 }

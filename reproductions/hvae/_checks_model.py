@@ -130,6 +130,66 @@ def _profile_standard_errors(rows: list[tuple[Array, Array, Array]], rho: float)
     return float(np.abs(_t(np.stack(differences))).max())
 
 
+def parameters_keep_mean_and_lose_variance(rng: np.random.Generator) -> Metrics:
+    """Conditionals of mlp4x40 on 8x8 digits, fresh and after 200 steps at rho = 0.9, given q(z_{l+1}|z_l) at one z_l.
+
+    Mean and scale of all 40 units of the three smoothed networks, K = 5.
+    """
+    from vaes.data import load
+    from vaes.models.hvae import preset
+    from vaes.training import Member, Recipe, initial_model, train
+
+    dataset = load("digits/static")
+    config = preset("mlp4x40", data=dataset.dims)
+    recipe, member = Recipe(steps=200, samples=5), Member(rho=0.9, seed=int(rng.integers(2**31)))
+    models = (
+        initial_model(config, recipe, member.seed, dataset),
+        train(config, recipe, member, dataset).model,
+    )
+    found = [
+        _moments_against_plain(model, layer, dataset.test[:1], member.rho, recipe.samples, rng)
+        for model in models
+        for layer in range(config.depth - 1)
+    ]
+    return {name: max(each[name] for each in found) for name in found[0]}
+
+
+def _moments_against_plain(
+    model: HVAE, layer: int, x: Tensor, rho: float, samples: int, rng: np.random.Generator, rows: int = 200
+) -> Metrics:
+    """Smoothed against plain parameters of p(z_layer|z_{layer+1}): means, ratio of variances and its prediction.
+
+    The variance of U_rho f is the covariance of f at two correlated copies, drawn apart from those that are averaged.
+    """
+    import torch
+
+    from vaes.ops import ornstein_uhlenbeck as twin
+
+    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    differences, excess, variances = [], [], []
+    with torch.no_grad():
+        noise = [torch.randn(1, units, generator=generator) for units in model.config.latents]
+        q = model.infer(x, noise)[0][layer + 1]
+        for _ in range(100):
+            e = torch.randn(rows, q.mean.shape[-1], generator=generator)
+            fresh = torch.randn(samples + 2, *e.shape, generator=generator)
+            plain = torch.cat(model.conditional(layer, q.mean + q.scale * e), -1).double().numpy()
+            copies = twin.correlated_sample(q.mean, q.scale, e, fresh, rho)
+            values = torch.cat(model.conditional(layer, copies), -1).double().numpy()
+            smooth, (one, two) = values[:samples].mean(0), values[samples:]
+            ideal = np.mean((one - one.mean(0)) * (two - two.mean(0)), 0) * rows / (rows - 1)
+            own = plain.var(0, ddof=1)
+            differences.append((smooth - plain).mean(0))
+            variances.append((smooth.var(0, ddof=1), own))
+            excess.append(variances[-1][0] - (1 - 1 / samples) * ideal - own / samples)
+    smoothed, original = np.mean(variances, axis=0)
+    return {
+        "mean_standard_errors": float(np.abs(_t(np.stack(differences))).max()),
+        "variance_ratio": float((smoothed / original).max()),
+        "variance_standard_errors": float(np.abs(_t(np.stack(excess))).max()),
+    }
+
+
 def only_intermediate_generative_layers_smoothed(rng: np.random.Generator) -> Metrics:
     """Rows that each network sees in a smoothed pass with L = 4 and K = 5; a model with L = 1 at several rho."""
     from vaes.models.hvae import Smoothing

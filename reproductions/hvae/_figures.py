@@ -23,27 +23,27 @@ def phase_transition_figures(table: Table, style: Any, *, samples: int, pivot: f
 
     A figure that the table does not suffice for, as after a run that ran out of budget, is None.
     """
-    datasets = _values(table, "dataset")
-    grids = {name: _curves(table, "top_kl", dataset=name, K=samples) for name in datasets}
+    datasets = values_of(table, "dataset")
+    grids = {name: curves(table, "top_kl", dataset=name, K=samples) for name in datasets}
     drawn: dict[str, Any] = dict.fromkeys(("figure_1", "top_use", "controls"))
     full = {name: found for name, found in grids.items() if len(found[0]) > 3}
     if full:
         grid = next(iter(full.values()))[0]
-        curves = {name: found[1] for name, found in full.items()}
-        transitions = {name: phase_transition(grid, values) for name, values in curves.items()}
-        drawn["figure_1"] = plots.phase_transition(grid, curves, transitions, n_samples=samples)
+        found_curves = {name: found[1] for name, found in full.items()}
+        transitions = {name: phase_transition(grid, values) for name, values in found_curves.items()}
+        drawn["figure_1"] = plots.phase_transition(grid, found_curves, transitions, n_samples=samples)
         drawn["top_use"] = _top_use(table, style, datasets, samples)
-    if len(_values(table, "K")) > 2:
+    if len(values_of(table, "K")) > 2:
         drawn["controls"] = _controls(table, style, samples, pivot)
     return drawn
 
 
 def collapse_figures(table: Table, style: Any) -> dict[str, Any]:
     """Return the twin of Figure 2: top KL over training, and the gain of the bound against the ordinary VAE."""
-    if len(_values(table, "rho")) < 3 or 1.0 not in _values(table, "rho"):
+    if len(values_of(table, "rho")) < 3 or 1.0 not in values_of(table, "rho"):
         return {"figure_2": None}
     figure, (left, right) = style.subplots(1, 2, figsize=(10, 4.2))
-    for index, rho in enumerate(sorted(_values(table, "rho"), reverse=True)):
+    for index, rho in enumerate(sorted(values_of(table, "rho"), reverse=True)):
         series = np.array([row["series"]["top_kl"] for row in table if row["arm"]["rho"] == rho], dtype=float)
         steps = TRACE_EVERY * np.arange(1, series.shape[1] + 1)
         plots.curves_with_seeds(left, steps[::THIN], series[:, ::THIN], rf"$\rho={rho:g}$", index=index)
@@ -77,8 +77,8 @@ def _top_use(table: Table, style: Any, datasets: Iterable[str], samples: int) ->
     }
     for ax, (metric, label) in zip(axes, labels.items(), strict=True):
         for index, name in enumerate(datasets):
-            grid, curves = _curves(table, metric, dataset=name, K=samples)
-            plots.curves_with_seeds(ax, grid, curves, name, index=index)
+            grid, found = curves(table, metric, dataset=name, K=samples)
+            plots.curves_with_seeds(ax, grid, found, name, index=index)
         ax.set(xlabel=r"$\rho$", ylabel=label)
         ax.axhline(0, color="0.4", linewidth=1)
         ax.legend()
@@ -88,7 +88,7 @@ def _top_use(table: Table, style: Any, datasets: Iterable[str], samples: int) ->
 def _controls(table: Table, style: Any, samples: int, pivot: float) -> Any:
     """Top KL against the strength r: arms of any K with equal r should agree, and K = 1 (r = 1) should collapse."""
     figure, ax = style.subplots(figsize=(7, 4.4))
-    for index, count in enumerate(sorted(_values(table, "K"))):
+    for index, count in enumerate(sorted(values_of(table, "K"))):
         rows = [row for row in table if row["arm"]["K"] == count and row["arm"]["dataset"] == "digits"]
         strength = np.array([row["metrics"]["strength"] for row in rows])
         top_kl = np.array([row["metrics"]["top_kl"] for row in rows])
@@ -101,7 +101,7 @@ def _controls(table: Table, style: Any, samples: int, pivot: float) -> Any:
     return figure
 
 
-def _curves(table: Table, metric: str, **arm: Any) -> tuple[Curves, Curves]:
+def curves(table: Table, metric: str, **arm: Any) -> tuple[Curves, Curves]:
     """Grid of rho and one curve per seed (seeds, grid) of the rows of an arm; seeds with gaps are left out."""
     rows = [row for row in table if all(row["arm"][key] == value for key, value in arm.items())]
     grid = sorted({row["arm"]["rho"] for row in rows})
@@ -112,6 +112,6 @@ def _curves(table: Table, metric: str, **arm: Any) -> tuple[Curves, Curves]:
     return np.array(grid), np.array([[curve[rho] for rho in grid] for curve in whole], dtype=float)
 
 
-def _values(table: Table, field: str) -> list[Any]:
+def values_of(table: Table, field: str) -> list[Any]:
     """Distinct values of an arm's field, sorted."""
     return sorted({row["arm"][field] for row in table})

@@ -1,6 +1,6 @@
 """The static claims of the paper that can be computed: equations, propositions, bounds, and what the model does.
 
-One claim is one unit; `CHECKS` says which function checks it. Nothing is trained beyond three steps.
+One claim is one unit; `CHECKS` says which function checks it. Nothing is trained beyond 200 steps.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ CHECKS: dict[str, Callable[[np.random.Generator], dict[str, float]]] = {
     "hvae/eq-1/layer-terms-are-kl-divergences": bound.layer_terms_are_kl_divergences,
     "hvae/sec-1/elbo-lower-bounds-log-likelihood": bound.elbo_lower_bounds_log_likelihood,
     "hvae/sec-1/mean-preserved-high-frequencies-attenuated": model.mean_preserved_high_frequencies_attenuated,
+    "hvae/sec-2-2/parameters-have-same-expectation-lower-variance": model.parameters_keep_mean_and_lose_variance,
     "hvae/sec-2-2/only-intermediate-generative-layers-smoothed": model.only_intermediate_generative_layers_smoothed,
     "hvae/sec-2-2/training-only-substitution": model.training_only_substitution,
     "hvae/sec-2-2/rho-one-recovers-original-vae": model.rho_one_recovers_original_vae,
@@ -135,6 +136,7 @@ METRICS: dict[str, Metric] = {
             "moment_standard_errors",
             "profile_standard_errors",
             "variance_excess_standard_errors",
+            "variance_standard_errors",
         ),
         _STANDARD_ERRORS,
     ),
@@ -153,6 +155,7 @@ METRICS: dict[str, Metric] = {
     "tanh_residual": Metric(unit="1", reduction="relative L2 norm", kind="exact"),
     "printed_member": Metric(unit="1", reduction="variance under N(0, 1), by quadrature", kind="exact"),
     "smoothed_variance": Metric(unit="1", reduction="variance under N(0, 1), by quadrature", kind="exact"),
+    "variance_ratio": Metric(unit="1", reduction="largest over networks and units, smoothed / plain", kind="estimate"),
     "slope": Metric(unit="1", reduction="log-log slope farthest from the target", kind="estimate"),
     "sign_slope": Metric(unit="1", reduction="log-log slope", kind="exact"),
     "even_slope": Metric(unit="1", reduction="log-log slope for an even function", kind="exact"),
@@ -223,6 +226,7 @@ REPRODUCTION = Reproduction(
         "vaes/layers/mlp.py",
         "vaes/models/hvae.py",
         "vaes/ops",
+        "vaes/seeding.py",
         "vaes/training.py",
     ),
 )

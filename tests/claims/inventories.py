@@ -57,8 +57,9 @@ INVENTORIES = (
             "identity": 34, "value": 27, "ordering": 19, "trend": 9, "threshold": 7, "ratio": 6, "qualitative": 5,
         },
         reproductions={
-            None: 39, "identities": 36, "tables": 10, "parameters": 9, "memory": 6,
-            "phase_transition": 5, "collapse": 2,
+            None: 19, "identities": 36, "tables": 10, "parameters": 9, "memory": 6,
+            "phase_transition": 5, "collapse": 2, "baselines": 6, "transition_by_shape": 3, "depth_width": 3,
+            "smoothing_variants": 2, "free_bits": 2, "colour_patches": 2, "five_layers": 1, "gradient_variance": 1,
         },
         claims_by_place={
             0: "sec-2-1/hermite-basis-orthonormal",

@@ -376,6 +376,51 @@ def test_same_transition_error_rates(make_curves: Make) -> None:
     assert shifted.count("contradicted") >= 18
 
 
+# --- overlap ------------------------------------------------------------------------------------------------
+
+OVERLAP = {
+    "word": "overlap",
+    "metric": "top_kl",
+    "along": "rho",
+    "quantity": "sharpness",
+    "pairs": [
+        {"first": {"dataset": "digits", "width": width}, "second": {"dataset": "patches", "width": width}}
+        for width in (8, 20)
+    ],
+}
+
+
+def four_sets(make_curves: Make, scales: tuple[float, ...], rng: np.random.Generator, seeds: int = 5) -> Any:
+    arms = [(dataset, width) for width in (8, 20) for dataset in ("digits", "patches")]
+    rows: list[dict[str, Any]] = []
+    for (dataset, width), scale in zip(arms, scales, strict=True):
+        rows += make_curves(GRID, noisy(logistic(scale=scale), rng, seeds=seeds), dataset=dataset, width=width)
+    return rows
+
+
+def test_overlap(make_curves: Make) -> None:
+    rng = np.random.default_rng(62)
+    same = run(OVERLAP, four_sets(make_curves, (0.02, 0.02, 0.03, 0.03), rng))
+    assert same.status == "supported"
+    assert "overlapping" in same.sentence
+    both_differ = four_sets(make_curves, (0.008, 0.03, 0.03, 0.008), rng)
+    assert run(OVERLAP, both_differ).status == "contradicted"
+    assert run(OVERLAP | {"quantity": "width"}, both_differ).status != "supported"
+    one_differs = four_sets(make_curves, (0.008, 0.03, 0.02, 0.02), rng)
+    assert run(OVERLAP, one_differs).status == "inconclusive"
+    few = four_sets(make_curves, (0.02, 0.02, 0.03, 0.03), rng, seeds=4)
+    assert run(OVERLAP, few).status == "inconclusive"
+    scattered = np.stack([logistic(scale=s) for s in (0.004, 0.008, 0.02, 0.05, 0.1)])
+    wide = [row for _, width in ((0, 8), (1, 20)) for name in ("digits", "patches")
+            for row in make_curves(GRID, scattered, dataset=name, width=width)]  # fmt: skip
+    assert run(OVERLAP, wide).status == "inconclusive"
+    flat = np.full((5, 12), 0.1)
+    none = [row for width in (8, 20) for name in ("digits", "patches")
+            for row in make_curves(GRID, flat, dataset=name, width=width)]  # fmt: skip
+    assert run(OVERLAP, none).status == "inconclusive"
+    assert run(OVERLAP, both_differ[: len(both_differ) // 2]).status == "not run"
+
+
 # --- selectors ----------------------------------------------------------------------------------------------
 
 
