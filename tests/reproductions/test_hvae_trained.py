@@ -29,6 +29,9 @@ EFFECTS = (
     "transition_by_shape",
 )
 
+# The tests of an effect on one worker: its smoke units run once.
+BY_EFFECT = [pytest.param(effect, marks=pytest.mark.xdist_group(f"hvae {effect}")) for effect in EFFECTS]
+
 
 def module(effect: str) -> Any:
     return importlib.import_module(f"reproductions.hvae.{effect}")
@@ -62,7 +65,7 @@ def selectors(test: Any) -> Iterator[dict[str, Any]]:
             yield getattr(test, name)
 
 
-@pytest.mark.parametrize("effect", EFFECTS)
+@pytest.mark.parametrize("effect", BY_EFFECT)
 def test_smoke_unit_has_the_declared_metrics(effect: str, tables: dict[str, list[dict[str, Any]]]) -> None:
     rows = table(effect, tables)
     arms = [tuple(sorted(row["arm"].items(), key=str)) for row in rows]
@@ -71,7 +74,7 @@ def test_smoke_unit_has_the_declared_metrics(effect: str, tables: dict[str, list
         assert any(metric in row["metrics"] for row in rows), metric
 
 
-@pytest.mark.parametrize("effect", EFFECTS)
+@pytest.mark.parametrize("effect", BY_EFFECT)
 def test_claims_find_their_metrics(effect: str, tables: dict[str, list[dict[str, Any]]]) -> None:
     rows = table(effect, tables)
     for claim in claims_of(effect):
@@ -88,7 +91,7 @@ def _without_shape(selector: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in selector.items() if name not in ("width", "depth", "units", "layers")}
 
 
-@pytest.mark.parametrize("effect", EFFECTS)
+@pytest.mark.parametrize("effect", BY_EFFECT)
 def test_night_units_have_the_arms_of_the_claims(effect: str) -> None:
     units = module(effect).units(
         "night", None, DataInfo(describe=lambda folder: [{"name": "mnist10k", "status": "ok"}])
@@ -99,7 +102,7 @@ def test_night_units_have_the_arms_of_the_claims(effect: str) -> None:
     assert len({(str(unit.config), unit.seed) for unit in units}) == len(units)
 
 
-@pytest.mark.parametrize("effect", EFFECTS)
+@pytest.mark.parametrize("effect", BY_EFFECT)
 def test_figures_from_whole_and_from_empty_tables(effect: str, tables: dict[str, list[dict[str, Any]]]) -> None:
     draw = module(effect).figures
     drawn = draw(table(effect, tables), style)
