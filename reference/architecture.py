@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reference.checks import Array, finite, integer, non_negative, positive, within
+from reference.checks import Array, broadcast, finite, integer, non_negative, positive, within
 
 Counts = NDArray[np.int64]
 Row = tuple[int, int, int, int, int, int]
@@ -199,6 +199,7 @@ def latent_dims(groups: ArrayLike, channels: ArrayLike, sizes: ArrayLike) -> Cou
     groups, channels, sizes = (_whole(n, v) for n, v in (("groups", groups), ("channels", channels), ("sizes", sizes)))
     if groups.shape != sizes.shape:
         raise ValueError(f"groups and sizes must have one shape, got {groups.shape} and {sizes.shape}")
+    broadcast(groups=groups, channels=channels)
     return np.sum(groups * channels * sizes * sizes)
 
 
@@ -562,6 +563,10 @@ def training_bytes(
     activation, batch = non_negative("activation", activation), non_negative("batch", batch)
     parameters, replicas = non_negative("parameters", parameters), non_negative("replicas", replicas)
     per_parameter, overhead = non_negative("per_parameter", per_parameter), non_negative("overhead", overhead)
+    broadcast(
+        activation=activation, batch=batch, parameters=parameters, replicas=replicas, per_parameter=per_parameter,
+        overhead=overhead,
+    )  # fmt: skip
     return batch * activation + replicas * (per_parameter * parameters + overhead)
 
 
@@ -592,7 +597,9 @@ def throughput(images: ArrayLike, epochs: ArrayLike, hours: ArrayLike) -> Array:
     Source: NVAE, Section 3.1.3, Table 6. Erratum: 64 images per second and 55 hours for 400 epochs of CIFAR-10
     (100.8 images per second) cannot be the same setting.
     """
-    return non_negative("epochs", epochs) * non_negative("images", images) / (3600 * positive("hours", hours))
+    images, epochs, hours = non_negative("images", images), non_negative("epochs", epochs), positive("hours", hours)
+    broadcast(images=images, epochs=epochs, hours=hours)
+    return epochs * images / (3600 * hours)
 
 
 def capacity_gain(savings: ArrayLike) -> Array:
@@ -644,7 +651,9 @@ def gain(baseline: ArrayLike, ours: ArrayLike) -> Array:
     Source: Efficient-VDVAE, Section 5.3.1, Table 3. The clock gain is the update gain times the ratio of seconds per
     update; the hours are of different numbers of devices.
     """
-    return positive("baseline", baseline) / positive("ours", ours)
+    baseline, ours = positive("baseline", baseline), positive("ours", ours)
+    broadcast(baseline=baseline, ours=ours)
+    return baseline / ours
 
 
 def images_seen(batch: ArrayLike, iterations: ArrayLike) -> Array:
@@ -670,7 +679,9 @@ def images_seen(batch: ArrayLike, iterations: ArrayLike) -> Array:
 
     Source: Efficient-VDVAE, Section 5.3.1, Table 3.
     """
-    return positive("batch", batch) * non_negative("iterations", iterations)
+    batch, iterations = positive("batch", batch), non_negative("iterations", iterations)
+    broadcast(batch=batch, iterations=iterations)
+    return batch * iterations
 
 
 def seconds_per_update(hours: ArrayLike, iterations: ArrayLike) -> Array:
@@ -697,7 +708,9 @@ def seconds_per_update(hours: ArrayLike, iterations: ArrayLike) -> Array:
 
     Source: Efficient-VDVAE, Section 5.3.1, Table 3.
     """
-    return 3600 * positive("hours", hours) / positive("iterations", iterations)
+    hours, iterations = positive("hours", hours), positive("iterations", iterations)
+    broadcast(hours=hours, iterations=iterations)
+    return 3600 * hours / iterations
 
 
 def compute_overhead(samples: ArrayLike, encoder: ArrayLike, upper: ArrayLike, bottom: ArrayLike) -> Array:
@@ -730,6 +743,7 @@ def compute_overhead(samples: ArrayLike, encoder: ArrayLike, upper: ArrayLike, b
     """
     samples = within("samples", samples, 1, np.finfo(float).max)
     encoder, upper, bottom = non_negative("encoder", encoder), non_negative("upper", upper), positive("bottom", bottom)
+    broadcast(samples=samples, encoder=encoder, upper=upper, bottom=bottom)
     return 1 + (samples - 1) * upper / (encoder + upper + bottom)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reference.checks import Array, finite, non_negative, positive, within
+from reference.checks import Array, finite, integer, non_negative, positive, within
 
 
 def free_bits(layer_terms: ArrayLike, floor: float) -> Array:
@@ -241,7 +241,7 @@ def training_loss(
             f"negative_log_likelihood (B,), group_kl (L, B), group_weights (L,) must agree, "
             f"got {nll.shape}, {group_kl.shape}, {gamma.shape}"
         )
-    return np.mean(nll + weight * gamma @ group_kl) / positive("dims", dims)
+    return np.asarray(np.mean(nll + weight * gamma @ group_kl) / integer("dims", dims, 1))
 
 
 def regularised_loss(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, ndtr
 
-from reference.checks import Array, finite, integer, positive
+from reference.checks import Array, broadcast, each, finite, integer, positive
 from reference.convolution import convolve, pool, squeeze_excite, transposed
 
 Layer = Sequence[Any]
@@ -52,7 +52,7 @@ def bottleneck(x: ArrayLike, cell: Layer, activation: str, residual: bool) -> Ar
         raise ValueError(f"activation must be 'silu' or 'gelu', got {activation!r}")
     if len(cell) != 8:
         raise ValueError(f"cell must be four weights and biases, got {len(cell)} arrays")
-    h = x = finite("x", x)
+    h, cell = (x := finite("x", x)), each(finite, "cell", cell)
     for weight, bias in zip(cell[::2], cell[1::2], strict=True):
         h = _layer(ACTIVATIONS[activation](h), [weight, bias])
     if residual and h.shape != x.shape:
@@ -90,8 +90,11 @@ def bottom_up(x: ArrayLike, cell: Layer, skip: Layer, pooling: Layer) -> tuple[A
     Source: Efficient-VDVAE, Figure 5b.
     """
     state = bottleneck(x, cell, "silu", residual=True)
-    features = _layer(state, skip)
-    return (pool(state, *pooling) if len(pooling) else state), features
+    features = _layer(state, each(finite, "skip", skip))
+    if not len(pooling):
+        return state, features
+    weight, bias = each(finite, "pooling", pooling)
+    return pool(state, weight, bias), features
 
 
 def prior(y: ArrayLike, cell: Layer, head: Layer, beta: float) -> tuple[Array, Array, Array]:
@@ -125,8 +128,9 @@ def prior(y: ArrayLike, cell: Layer, head: Layer, beta: float) -> tuple[Array, A
 
     Source: Efficient-VDVAE, Figure 5c.
     """
-    residual, features = np.split(bottleneck(y, cell, "silu", residual=False), 2, axis=1)
-    return residual, *_normal(_layer(features, head), beta)
+    outputs = bottleneck(finite("y", y), cell, "silu", residual=False)
+    residual, features = np.split(outputs, 2, axis=1)
+    return residual, *_normal(_layer(features, each(finite, "head", head)), beta)
 
 
 def posterior(y: ArrayLike, features: ArrayLike, cell: Layer, head: Layer, beta: float) -> tuple[Array, Array]:
@@ -159,8 +163,9 @@ def posterior(y: ArrayLike, features: ArrayLike, cell: Layer, head: Layer, beta:
 
     Source: Efficient-VDVAE, Figure 5c.
     """
-    joined = np.concatenate([finite("y", y), finite("features", features)], axis=1)
-    return _normal(_layer(bottleneck(joined, cell, "silu", residual=False), head), beta)
+    joined = _joined(finite("y", y), finite("features", features))
+    outputs = bottleneck(joined, cell, "silu", residual=False)
+    return _normal(_layer(outputs, each(finite, "head", head)), beta)
 
 
 def merge(y: ArrayLike, residual: ArrayLike, z: ArrayLike, latent: Layer, cell: Layer, activation: str) -> Array:
@@ -194,7 +199,12 @@ def merge(y: ArrayLike, residual: ArrayLike, z: ArrayLike, latent: Layer, cell: 
 
     Source: Efficient-VDVAE, Figure 5c, Section 4 (VDVAE ends its block in the same way).
     """
-    state = finite("y", y) + finite("residual", residual) + _layer(finite("z", z), latent)
+    y, residual, z = finite("y", y), finite("residual", residual), finite("z", z)
+    _same_maps(y=y, residual=residual, z=z)
+    addition = _layer(z, each(finite, "latent", latent))
+    if not y.shape == residual.shape == addition.shape:
+        raise ValueError(f"residual and latent must give {y.shape}, as y, got {residual.shape} and {addition.shape}")
+    state = y + residual + addition
     return bottleneck(state, cell, activation, residual=True)
 
 
@@ -223,10 +233,11 @@ def vdvae_prior(y: ArrayLike, cell: Layer) -> tuple[Array, Array, Array]:
 
     Source: Efficient-VDVAE, Section 4, Appendix A.
     """
+    y = finite("y", y)
     outputs = bottleneck(y, cell, "gelu", residual=False)
-    latents = (outputs.shape[1] - np.shape(y)[1]) // 2
-    if latents < 1 or outputs.shape[1] != 2 * latents + np.shape(y)[1]:
-        raise ValueError(f"cell must have 2 v + {np.shape(y)[1]} outputs, got {outputs.shape[1]}")
+    latents = (outputs.shape[1] - y.shape[1]) // 2
+    if latents < 1 or outputs.shape[1] != 2 * latents + y.shape[1]:
+        raise ValueError(f"cell must have 2 v + {y.shape[1]} outputs, got {outputs.shape[1]}")
     mean, log_scale, residual = np.split(outputs, [latents, 2 * latents], axis=1)
     return residual, mean, np.exp(log_scale)
 
@@ -256,7 +267,7 @@ def vdvae_posterior(y: ArrayLike, features: ArrayLike, cell: Layer) -> tuple[Arr
 
     Source: Efficient-VDVAE, Section 4, Appendix A.
     """
-    joined = np.concatenate([finite("y", y), finite("features", features)], axis=1)
+    joined = _joined(finite("y", y), finite("features", features))
     outputs = bottleneck(joined, cell, "gelu", residual=False)
     if outputs.shape[1] % 2:
         raise ValueError(f"cell must have an even number of outputs, got {outputs.shape[1]}")
@@ -301,7 +312,8 @@ def residual_block(x: ArrayLike, layers: Layer, skip: Layer, excite: Layer, resi
         raise ValueError(f"resize must be 'none', 'down' or 'up', got {resize!r}")
     if integer("crop", crop, 0) > (resize == "up"):
         raise ValueError(f"crop must be 0 or, upwards, 1, got {crop} with resize {resize!r}")
-    x, (first, bias, second, second_bias) = finite("x", x), layers
+    x, (first, bias, second, second_bias) = finite("x", x), each(finite, "layers", layers)
+    skip, excite = each(finite, "skip", skip), each(finite, "excite", excite)
     stride = 2 if resize == "down" else 1
     if resize == "up":
         h = _cropped(transposed(_elu(x), first, bias, 2, 1), crop)
@@ -349,11 +361,29 @@ def stochastic_skip(
     parameters, which one 1x1 convolution per edge respects). For smoothing, all higher latents are drawn jointly.
     """
     h, bias = finite("features", features), finite("bias", bias)
+    latents, weights = each(finite, "latents", latents), each(finite, "weights", weights)
     if len(latents) != len(weights):
         raise ValueError(f"weights must be as many as latents ({len(latents)}), got {len(weights)}")
+    if h.ndim != 4 or bias.shape != h.shape[1:2]:
+        raise ValueError(f"features must be (B, c, H, W) and bias (c,), got {h.shape} and {bias.shape}")
     for z, weight in zip(latents, weights, strict=True):
-        h = h + convolve(z, weight, np.zeros(len(weight)), 1, 0, 0)
+        edge = convolve(z, weight, np.zeros(len(weight)), 1, 0, 0)
+        broadcast(features=h, latents=edge)
+        h = h + edge
     return h + bias[:, None, None]
+
+
+def _joined(y: Array, features: Array) -> Array:
+    """State and features of the bottom-up side as one map, the state first."""
+    _same_maps(y=y, features=features)
+    return np.concatenate([y, features], axis=1)
+
+
+def _same_maps(**maps: Array) -> None:
+    """Raise unless all are maps of as many images of one size; the channels may differ."""
+    shapes = [m.shape for m in maps.values()]
+    if any(len(s) != 4 or (s[0], *s[2:]) != (shapes[0][0], *shapes[0][2:]) for s in shapes):
+        raise ValueError(f"{', '.join(maps)} must be (B, C, H, W) with one B, H and W, got {shapes}")
 
 
 def _layer(x: Array, layer: Layer) -> Array:

@@ -123,6 +123,8 @@ def block_gibbs(
         within("uniforms_left", uniforms_left, 0, 1),
         within("uniforms_right", uniforms_right, 0, 1),
     )
+    if states.shape[-1:] != bias_right.shape:
+        raise ValueError(f"right must be (..., {len(bias_right)}), got {states.shape}")
     if len(uniforms_left) == 0 or len(uniforms_left) != len(uniforms_right):
         shapes = f"{uniforms_left.shape} and {uniforms_right.shape}"
         raise ValueError(
@@ -317,12 +319,15 @@ def hierarchical_cross_entropy(
     group_left, group_right = np.asarray(groups_left)[:, None], np.asarray(groups_right)[None, :]
     if (group_left.size, group_right.size) != coupling.shape:
         raise ValueError(
-            f"groups must number every unit {coupling.shape}, got {group_left.size} and {group_right.size}"
+            f"groups_left and groups_right must number every unit {coupling.shape}, "
+            f"got {group_left.size} and {group_right.size}"
         )
     left = np.where(group_left < group_right, seen_left[..., :, None], mean_left[..., :, None])
     right = np.where(group_left > group_right, seen_right[..., None, :], mean_right[..., None, :])
     pairs = np.sum(coupling * left * right, axis=(-2, -1))
-    return finite("log_partition", log_partition) - mean_left @ bias_left - mean_right @ bias_right - pairs
+    log_partition = finite("log_partition", log_partition)
+    broadcast(log_partition=log_partition, logits=pairs)
+    return log_partition - mean_left @ bias_left - mean_right @ bias_right - pairs
 
 
 def hierarchical_kl(
@@ -400,6 +405,8 @@ def spike_exp_gradient(logits: ArrayLike, left: ArrayLike, mean_right: ArrayLike
     """
     logits, left, coupling = finite("logits", logits), _bits("left", left), finite("coupling", coupling)
     mean_right = within("mean_right", mean_right, 0, 1)
+    if coupling.ndim != 2 or mean_right.shape[-1:] != coupling.shape[1:]:
+        raise ValueError(f"mean_right, coupling must be (..., n2), (n1, n2), got {mean_right.shape}, {coupling.shape}")
     broadcast(logits=logits, left=left)
     return expit(logits) * (1 - left) * (mean_right @ coupling.T)
 
@@ -483,7 +490,10 @@ def log_weight(
     Source: DVAE++, Section 7 (bits) and Appendix I (smoothed latents).
     """
     left, right = _bits("left", left), _bits("right", right)
-    log_prior = -energy(left, right, bias_left, bias_right, coupling) - finite("log_partition", log_partition)
+    log_partition = finite("log_partition", log_partition)
+    energies = energy(left, right, bias_left, bias_right, coupling)
+    broadcast(log_partition=log_partition, energies=energies)
+    log_prior = -energies - log_partition
     log_posterior = _log_mass("logits_left", logits_left, left) + _log_mass("logits_right", logits_right, right)
     log_likelihood, local = finite("log_likelihood", log_likelihood), finite("local_log_ratio", local_log_ratio)
     broadcast(log_likelihood=log_likelihood, log_prior=log_prior, log_posterior=log_posterior, local_log_ratio=local)
@@ -519,8 +529,10 @@ def corrected_log_likelihood(
 
     Source: DVAE++, Section 7 (log Z by parallel tempering).
     """
-    log_likelihood = finite("log_likelihood", log_likelihood)
-    return log_likelihood + finite("log_partition_used", log_partition_used) - finite("log_partition", log_partition)
+    log_likelihood, used = finite("log_likelihood", log_likelihood), finite("log_partition_used", log_partition_used)
+    log_partition = finite("log_partition", log_partition)
+    broadcast(log_likelihood=log_likelihood, log_partition_used=used, log_partition=log_partition)
+    return log_likelihood + used - log_partition
 
 
 def _enumerated(bias_left: ArrayLike, bias_right: ArrayLike, coupling: ArrayLike) -> tuple[Array, Array, Array, bool]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, special
 
-from reference.checks import Array, broadcast, finite, integer, non_negative, positive, within
+from reference.checks import Array, broadcast, finite, integer, non_negative, positive, single, within
 
 HALF_LOG_TWO_PI = 0.5 * np.log(2 * np.pi)
 ORDERS = np.arange(2.0, 60.0)
@@ -689,8 +689,10 @@ def running_variance(variances: ArrayLike, decay: ArrayLike) -> Array:
     Source: sigma-VAE, Section C (running average, "appropriate decay").
     """
     variances, decay = non_negative("variances", variances), within("decay", decay, 0, 1)
-    if variances.ndim == 0 or decay >= 1:
-        raise ValueError(f"variances must be (T, ...) and decay < 1, got shape {variances.shape}, {float(decay)!r}")
+    if variances.ndim == 0:
+        raise ValueError(f"variances must be (T, ...), got shape {variances.shape}")
+    if single("decay", decay) >= 1:
+        raise ValueError(f"decay must be < 1, got {float(decay)!r}")
     average, averages = np.zeros(variances.shape[1:]), []
     for step, variance in enumerate(variances, start=1):
         average = decay * average + (1 - decay) * variance

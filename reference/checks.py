@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,18 @@ def integer(name: str, value: int, at_least: int) -> int:
     if isinstance(value, bool) or int(value) != value or value < at_least:
         raise ValueError(f"{name} must be an integer >= {at_least}, got {value!r}")
     return int(value)
+
+
+def single(name: str, array: Array) -> Array:
+    """Return a checked array; raise unless it is one number, without axes."""
+    if array.ndim:
+        raise ValueError(f"{name} must be one number, got shape {array.shape}")
+    return array
+
+
+def each(check: Callable[[str, ArrayLike], Array], name: str, values: Sequence[ArrayLike]) -> list[Array]:
+    """Return every array of a sequence, checked under its own name ``name[i]``."""
+    return [check(f"{name}[{i}]", value) for i, value in enumerate(values)]
 
 
 def broadcast(**arrays: NDArray[Any]) -> tuple[int, ...]:

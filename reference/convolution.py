@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 from scipy.special import expit
 
-from reference.checks import Array, finite, integer
+from reference.checks import Array, broadcast, finite, integer
 
 
 def convolve(x: ArrayLike, weight: ArrayLike, bias: ArrayLike, stride: int, before: int, after: int) -> Array:
@@ -261,7 +261,9 @@ def unpool(
     """
     if _kernel(weight).shape[-1] != 1:
         raise ValueError(f"weight must be 1x1, got kernel {np.shape(weight)[-1]}")
-    return nearest(pool(y, weight, bias, slope), scale) + finite("position_bias", position_bias)
+    x, position_bias = nearest(pool(finite("y", y), weight, bias, slope), scale), finite("position_bias", position_bias)
+    broadcast(y=x, position_bias=position_bias)
+    return x + position_bias
 
 
 def mixin(y: ArrayLike, bias: ArrayLike, scale: int) -> Array:
@@ -289,7 +291,9 @@ def mixin(y: ArrayLike, bias: ArrayLike, scale: int) -> Array:
 
     Source: Efficient-VDVAE, Section 4 (the unpooling of VDVAE).
     """
-    return finite("bias", bias) + nearest(y, scale)
+    bias, enlarged = finite("bias", bias), nearest(finite("y", y), scale)
+    broadcast(y=enlarged, bias=bias)
+    return bias + enlarged
 
 
 def squeeze_excite(
@@ -334,11 +338,12 @@ def squeeze_excite(
     x = _maps(x)
     inner, outer = finite("weight_in", weight_in), finite("weight_out", weight_out)
     bias_in, bias_out = finite("bias_in", bias_in), finite("bias_out", bias_out)
-    hidden, channels = inner.shape
-    if channels != x.shape[1] or outer.shape != (channels, hidden):
+    if inner.ndim != 2 or inner.shape[1] != x.shape[1] or outer.shape != inner.shape[::-1]:
         raise ValueError(
             f"weight_in must be (h, {x.shape[1]}) and weight_out its mirror, got {inner.shape}, {outer.shape}"
         )
+    if (*bias_out.shape, *bias_in.shape) != outer.shape:
+        raise ValueError(f"bias_in and bias_out must be {inner.shape}, got {bias_in.shape} and {bias_out.shape}")
     before = x.mean(axis=(2, 3)) @ inner.T + bias_in
     if activation not in ("relu", "elu"):
         raise ValueError(f"activation must be 'relu' or 'elu', got {activation!r}")
@@ -375,4 +380,4 @@ def _group_count(x: Array, weight: Array, bias: Array) -> int:
 
 def _divisible(x: Array, size: int) -> None:
     if x.shape[2] % size or x.shape[3] % size:
-        raise ValueError(f"sides of the map must be multiples of {size}, got {x.shape[2:]}")
+        raise ValueError(f"x must have sides that are multiples of {size}, got {x.shape[2:]}")

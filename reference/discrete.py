@@ -161,7 +161,9 @@ def joint_elbo(log_likelihood: ArrayLike, logits: ArrayLike, prior_logits: Array
 
     Source: DVAE++, Appendix D, Fig. 6 (c, d).
     """
-    return np.mean(_samples("log_likelihood", log_likelihood), axis=0) - bernoulli_kl(logits, prior_logits)
+    expected, kl = np.mean(_samples("log_likelihood", log_likelihood), axis=0), bernoulli_kl(logits, prior_logits)
+    broadcast(log_likelihood=expected, logits=kl)
+    return expected - kl
 
 
 def marginal_elbo(log_likelihood: ArrayLike, logits: ArrayLike, prior_logits: ArrayLike, log_ratio: ArrayLike) -> Array:
@@ -195,7 +197,9 @@ def marginal_elbo(log_likelihood: ArrayLike, logits: ArrayLike, prior_logits: Ar
     Source: DVAE++, Appendix D, Fig. 6 (e, f).
     """
     log_likelihood = _samples("log_likelihood", log_likelihood)
-    return np.mean(log_likelihood - _smoothed_log_ratio(logits, prior_logits, log_ratio), axis=0)
+    ratio = _smoothed_log_ratio(logits, prior_logits, log_ratio)
+    broadcast(log_likelihood=log_likelihood, log_ratio=ratio)
+    return np.mean(log_likelihood - ratio, axis=0)
 
 
 def joint_marginal_gap(logits: ArrayLike, prior_logits: ArrayLike, log_ratio: ArrayLike) -> Array:

@@ -137,6 +137,8 @@ def autoregressive_shift(z: ArrayLike, weights: Sequence[ArrayLike], bias: Array
         x = convolve(x, mask * kernel, np.zeros(len(kernel)), 1, padding, padding)
         for _ in range(repeats):
             x = _elu(x)
+    if bias.shape != (outputs,):
+        raise ValueError(f"bias must be ({outputs},), got {bias.shape}")
     return x + bias[:, None, None]
 
 

@@ -73,8 +73,11 @@ def kl(mean_q: ArrayLike, scale_q: ArrayLike, mean_p: ArrayLike, scale_p: ArrayL
     broadcast(mean_q=mean_q, scale_q=scale_q, mean_p=mean_p, scale_p=scale_p)
     # With t = log(sigma_q / sigma_p) the scale part is (exp(2t) - 1)/2 - t. The printed sum cancels near
     # sigma_q = sigma_p and loses every digit there; expm1 keeps them.
-    log_ratio = np.log(scale_q / scale_p)
-    return np.sum(0.5 * np.expm1(2 * log_ratio) - log_ratio + 0.5 * ((mean_q - mean_p) / scale_p) ** 2, axis=-1)
+    ratio = scale_q / scale_p
+    log_ratio = np.log(ratio)
+    # For large ratios it is the other way round: the exponential of a logarithm loses digits.
+    excess = np.where(ratio < 2, np.expm1(2 * log_ratio), ratio**2 - 1)
+    return np.sum(0.5 * excess - log_ratio + 0.5 * ((mean_q - mean_p) / scale_p) ** 2, axis=-1)
 
 
 def kl_standard(mean: ArrayLike, scale: ArrayLike) -> Array:
@@ -102,6 +105,8 @@ def kl_standard(mean: ArrayLike, scale: ArrayLike) -> Array:
 
     Source: Hermite VAE, Tables 3-4 (KL of the top layer).
     """
+    mean, scale = finite("mean", mean), positive("scale", scale)
+    broadcast(mean=mean, scale=scale)
     return kl(mean, scale, np.zeros(()), np.ones(()))
 
 

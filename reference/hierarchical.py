@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reference import gaussian, hermite, ornstein_uhlenbeck
-from reference.checks import Array, broadcast, finite, non_negative, positive
+from reference.checks import Array, broadcast, each, finite, non_negative, positive, single
 
 Conditional = Callable[[Array], tuple[Array, Array]]
 
@@ -114,6 +114,7 @@ def smoothed_conditional(mean_p: ArrayLike, scale_p: ArrayLike) -> tuple[Array, 
     Source: Hermite VAE, Section 2.2.
     """
     mean_p, scale_p = _samples("mean_p", finite("mean_p", mean_p)), positive("scale_p", scale_p)
+    broadcast(mean_p=mean_p, scale_p=scale_p)
     return mean_p.mean(axis=0), _samples("scale_p", scale_p).mean(axis=0)
 
 
@@ -142,6 +143,7 @@ def smoothed_conditional_ratio(mean_p: ArrayLike, scale_p: ArrayLike) -> tuple[A
     """
     mean_p, scale_p = _samples("mean_p", finite("mean_p", mean_p)), positive("scale_p", scale_p)
     scale = _samples("scale_p", scale_p).mean(axis=0)
+    broadcast(mean_p=mean_p, scale_p=scale_p)
     return scale * np.mean(mean_p / scale_p, axis=0), scale
 
 
@@ -250,7 +252,8 @@ def log_joint(
         raise ValueError(
             f"z, mean_p, scale_p must hold L, L - 1, L - 1 layers, got {len(z)}, {len(mean_p)}, {len(scale_p)}"
         )
-    prior_mean, prior_scale = [*mean_p, np.zeros(())], [*scale_p, np.ones(())]
+    prior_mean = [*each(finite, "mean_p", mean_p), np.zeros(())]
+    prior_scale = [*each(positive, "scale_p", scale_p), np.ones(())]
     layers = zip(z, prior_mean, prior_scale, strict=True)
     return finite("log_likelihood", log_likelihood) + sum(gaussian.log_density(*layer) for layer in layers)
 
@@ -322,7 +325,7 @@ def smoothed_elbo(
     """
     smoothed = [smoothed_conditional(mean, scale) for mean, scale in zip(mean_p, scale_p, strict=True)]
     terms = layer_terms(z, mean_q, scale_q, [mean for mean, _ in smoothed], [scale for _, scale in smoothed])
-    return elbo(log_likelihood, non_negative("beta", beta) * terms)
+    return elbo(log_likelihood, single("beta", non_negative("beta", beta)) * terms)
 
 
 def ratio_bias(

@@ -44,6 +44,8 @@ def categorical(codes: ArrayLike, logits: ArrayLike) -> Array:
     """
     logits = finite("logits", logits)
     codes = _codes(codes, logits.shape[-1])
+    if broadcast(codes=codes, logits=logits[..., 0]) != logits.shape[:-1]:
+        raise ValueError(f"codes must fit logits (..., L), got {codes.shape} and {logits.shape}")
     codes = np.broadcast_to(codes, logits.shape[:-1])[..., None]
     chosen, others = np.take_along_axis(logits, codes, axis=-1)[..., 0], logits.copy()
     np.put_along_axis(others, codes, -np.inf, axis=-1)
@@ -77,6 +79,7 @@ def bitwise(codes: ArrayLike, logits: ArrayLike) -> Array:
     """
     logits = finite("logits", logits)
     digits = to_bits(_codes(codes, 2 ** logits.shape[-1]), logits.shape[-1])
+    broadcast(codes=digits, logits=logits)
     # log F(a) for a one, log F(-a) for a zero; logaddexp does not overflow.
     return -np.sum(np.logaddexp(0, np.where(digits == 1, -logits, logits)), axis=-1)
 
@@ -220,7 +223,8 @@ def thresholded_logistic(
     """
     half_bin = 1 / (integer("levels", levels, 2) - 1) if half_bin is None else half_bin
     offset, half, scale, codes = _offsets(codes, mean, scale, levels, -1.0, high, half_bin)
-    value = -1 + codes * ((high + 1) / (levels - 1))
+    bottom, top = real("bottom", bottom), real("top", top)
+    value = _level_values(codes, levels, -1.0, high)
     a, b, u = (offset + half) / scale, (offset - half) / scale, offset / scale
     # F(a) - F(b); its plain form has few digits next to the threshold.
     difference = expit(a) * expit(-b) * -np.expm1(-2 * half / scale)
@@ -280,14 +284,14 @@ def mixture_of_logistics(
     Source: sigma-VAE, Section E; Efficient-VDVAE, Sections 4.2 and 6; NVAE and DVAE++ public settings.
     """
     logits, means, log_scales = finite("logits", logits), finite("means", means), finite("log_scales", log_scales)
-    codes = _codes(codes, levels)
+    codes, low, high = _codes(codes, levels), float(finite("low", low)), float(finite("high", high))
     if means.ndim < 4 or logits.ndim < 3 or means.shape[-3] != logits.shape[-3] or means.shape[-4] != codes.shape[-3]:
         raise ValueError(
             "codes must be (..., C, H, W), logits (..., M, H, W), means (..., C, M, H, W), "
             f"got {codes.shape}, {logits.shape}, {means.shape}"
         )
     if coefficients is not None:
-        x: NDArray[Any] = low + codes[..., None, :, :] * ((high - low) / (levels - 1))
+        x: NDArray[Any] = _level_values(codes[..., None, :, :], levels, low, high)
         means = means + _from_earlier_channels(x, finite("coefficients", coefficients))
     scales = np.exp(np.maximum(log_scales, real("floor", floor)))
     masses = discretised_logistic(codes[..., None, :, :], means, scales, levels, low, high, half_bin)
@@ -528,14 +532,23 @@ def mixture_sample(
         margin + (1 - 2 * margin) * within(n, u, 0, 1)
         for n, u in (("component_noise", component_noise), ("noise", noise))
     )
+    broadcast(logits=logits, component_noise=gumbel)
     chosen = np.argmax(logits / temperature - np.log(-np.log(gumbel)), axis=-3)[..., None, None, :, :]
 
     def pick(values: Array) -> Array:
         return np.take_along_axis(values, chosen, axis=-3)[..., 0, :, :]
 
+    low, high = real("low", low), real("high", high)
+    if means.ndim < 4 or log_scales.shape != means.shape:
+        raise ValueError(f"means, log_scales must both be (..., C, M, H, W), got {means.shape}, {log_scales.shape}")
+    broadcast(means=means[..., 0, :, :], noise=logistic)
     drawn = pick(means) + temperature * np.exp(pick(log_scales)) * (np.log(logistic) - np.log1p(-logistic))
-    ratios = None if coefficients is None else np.tanh(pick(finite("coefficients", coefficients)))
-    return _in_order(drawn, ratios, low, high)
+    if coefficients is None:
+        return _in_order(drawn, None, low, high)
+    coefficients = finite("coefficients", coefficients)
+    if coefficients.shape != means.shape or means.shape[-4] != 3:
+        raise ValueError(f"coefficients and means must be (..., 3, M, H, W), got {coefficients.shape}, {means.shape}")
+    return _in_order(drawn, np.tanh(pick(coefficients)), low, high)
 
 
 def mixture_mean(
@@ -569,8 +582,9 @@ def mixture_mean(
 
     Source: NVAE public code.
     """
-    logits, means = finite("logits", logits), finite("means", means)
+    logits, means, low, high = finite("logits", logits), finite("means", means), real("low", low), real("high", high)
     weights = softmax(logits, axis=-3)[..., None, :, :, :]
+    broadcast(logits=weights, means=means)
     ratios = None
     if coefficients is not None:
         ratios = (weights * np.tanh(finite("coefficients", coefficients))).sum(axis=-3)
@@ -655,7 +669,9 @@ def bitwise_sample(logits: ArrayLike, noise: ArrayLike) -> Codes:
 
     Source: sigma-VAE, Section E (draws of the bitwise decoder).
     """
-    return from_bits(within("noise", noise, 0, 1) < expit(finite("logits", logits)))
+    logits, noise = finite("logits", logits), within("noise", noise, 0, 1)
+    broadcast(logits=logits, noise=noise)
+    return from_bits(noise < expit(logits))
 
 
 def bitwise_mean(logits: ArrayLike) -> Array:
@@ -736,7 +752,12 @@ def _offsets(
     broadcast(codes=codes, mean=mean, scale=scale)
     spacing = positive("high - low", finite("high", high) - finite("low", low)) / (levels - 1)
     half = spacing / 2 if half_bin is None else positive("half_bin", half_bin)
-    return low + codes * spacing - mean, half, scale, codes
+    return _level_values(codes, levels, low, high) - mean, half, scale, codes
+
+
+def _level_values(codes: Codes, levels: int, low: float, high: float) -> Array:
+    """Values of levels as weighted means of the two ends: sums of rounded spacings lose the digits of those near 0."""
+    return np.asarray((low * (levels - 1 - codes) + high * codes) / (levels - 1))
 
 
 def _log1mexp(d: Array) -> Array:
@@ -764,7 +785,7 @@ def _from_earlier_channels(x: Array, coefficients: Array) -> Array:
     return np.stack([np.zeros_like(green_shift), green_shift, blue_shift], axis=-4)
 
 
-def _in_order(values: Array, ratios: Array | None, low: float, high: float) -> Array:
+def _in_order(values: Array, ratios: Array | None, low: Array, high: Array) -> Array:
     """Clip the channels one after the other, each after the contribution of the clipped earlier ones."""
     if ratios is None:
         return np.clip(values, low, high)

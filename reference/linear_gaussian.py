@@ -52,8 +52,9 @@ def objective(
     """
     slope_q, slope_p = finite("slope_q", slope_q), finite("slope_p", slope_p)
     scale_p, strength = positive("scale_p", scale_p), within("strength", strength, 0, 1)
-    variance = positive("variance", variance)
-    residual = variance * (1 - slope_p * slope_q) ** 2 + strength * slope_p**2 * positive("scale_q", scale_q) ** 2
+    scale_q, variance = positive("scale_q", scale_q), positive("variance", variance)
+    broadcast(slope_q=slope_q, slope_p=slope_p, scale_q=scale_q, scale_p=scale_p, variance=variance, strength=strength)
+    residual = variance * (1 - slope_p * slope_q) ** 2 + strength * slope_p**2 * scale_q**2
     return np.log(scale_p) + residual / (2 * scale_p**2) + top_kl(slope_q, scale_q, variance)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reference.checks import Array, finite, integer, positive
+from reference.checks import Array, finite, integer, positive, single
 
 
 def negative_log_evidence(x: ArrayLike, weights: ArrayLike, mean: ArrayLike, sigma: ArrayLike) -> Array:
@@ -44,7 +44,7 @@ def negative_log_evidence(x: ArrayLike, weights: ArrayLike, mean: ArrayLike, sig
         raise ValueError(
             f"x, weights, mean must be (..., D), (D, q), (D,), got {x.shape}, {weights.shape}, {mean.shape}"
         )
-    covariance = weights @ weights.T + positive("sigma", sigma) ** 2 * np.eye(len(mean))
+    covariance = weights @ weights.T + single("sigma", positive("sigma", sigma)) ** 2 * np.eye(len(mean))
     residual = x - mean
     distance = np.sum(residual * np.linalg.solve(covariance, residual[..., None])[..., 0], axis=-1)
     return 0.5 * (len(mean) * np.log(2 * np.pi) + np.linalg.slogdet(covariance)[1] + distance)
@@ -77,7 +77,7 @@ def active_directions(eigenvalues: ArrayLike, variance: ArrayLike, latents: int)
     Source: derived; reference point for sigma-VAE, Figures 5-6.
     """
     descending, latents = _descending(eigenvalues, latents)
-    return (descending[:latents] > positive("variance", variance)).sum()
+    return (descending[:latents] > single("variance", positive("variance", variance))).sum()
 
 
 def fixed_variance_optimum(eigenvalues: ArrayLike, variance: ArrayLike, latents: int) -> tuple[Array, Array]:
@@ -109,7 +109,7 @@ def fixed_variance_optimum(eigenvalues: ArrayLike, variance: ArrayLike, latents:
     Source: derived; reference point for sigma-VAE, Table 3 (Gaussian and beta rows).
     """
     descending, latents = _descending(eigenvalues, latents)
-    variance = positive("variance", variance)
+    variance = single("variance", positive("variance", variance))
     kept = (np.arange(len(descending)) < latents) & (descending > variance)
     used, left = descending[kept], descending[~kept]
     terms = np.sum(np.log(used) + 1) + np.sum(np.log(variance) + left / variance)

@@ -42,7 +42,7 @@ def batch_norm(x: ArrayLike, gain: ArrayLike, bias: ArrayLike, epsilon: float = 
 
     Source: NVAE, Section 3.1.1; DVAE++, Appendix G.
     """
-    x = _activations(x)
+    x = _activations("x", x)
     mean, variance = _moments(x)
     return batch_norm_eval(x, gain, bias, mean, variance, epsilon)
 
@@ -81,7 +81,7 @@ def batch_norm_eval(
 
     Source: NVAE, Section 3.1.1 (evaluation).
     """
-    x, epsilon = _activations(x), positive("epsilon", epsilon)
+    x, epsilon = _activations("x", x), positive("epsilon", epsilon)
     gain, bias = _channels(x, gain=finite("gain", gain), bias=finite("bias", bias))
     mean, variance = _channels(x, mean=finite("mean", mean), variance=non_negative("variance", variance))
     return gain * (x - mean) / np.sqrt(variance + epsilon) + bias
@@ -113,7 +113,7 @@ def running_statistics(mean: ArrayLike, variance: ArrayLike, x: ArrayLike, momen
 
     Source: NVAE, Section 3.1.1 (the momentum is that of the public code).
     """
-    x, momentum = _activations(x), within("momentum", momentum, 0, 1)
+    x, momentum = _activations("x", x), within("momentum", momentum, 0, 1)
     count = x.size // x.shape[1]
     if count < 2:
         raise ValueError(f"x must hold at least 2 values per channel, got shape {x.shape}")
@@ -366,7 +366,7 @@ def init_by_deviation(output: ArrayLike, target: float = 0.2, epsilon: float = E
 
     Source: NVAE, public code (the variant with weight norm and ELU).
     """
-    x, target, epsilon = _activations(output), positive("target", target), positive("epsilon", epsilon)
+    x, target, epsilon = _activations("output", output), positive("target", target), positive("epsilon", epsilon)
     count = x.size // x.shape[1]
     if count < 2:
         raise ValueError(f"output must hold at least 2 values per channel, got shape {x.shape}")
@@ -401,16 +401,16 @@ def init_by_variance(output: ArrayLike, target: float = 0.01, epsilon: float = 1
 
     Source: Sigma-VAE, hierarchical experiments.
     """
-    x, target, epsilon = _activations(output), positive("target", target), positive("epsilon", epsilon)
+    x, target, epsilon = _activations("output", output), positive("target", target), positive("epsilon", epsilon)
     mean, variance = _moments(x)
     gain = target / np.sqrt(variance + epsilon)
     return gain, -mean * gain
 
 
-def _activations(x: ArrayLike) -> Array:
-    x = finite("activations", x)
+def _activations(name: str, value: ArrayLike) -> Array:
+    x = finite(name, value)
     if x.ndim < 2 or x.size == 0:
-        raise ValueError(f"activations must have shape (B, C, ...) and not be empty, got {x.shape}")
+        raise ValueError(f"{name} must have shape (B, C, ...) and not be empty, got {x.shape}")
     return x
 
 

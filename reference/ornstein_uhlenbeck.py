@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reference.checks import Array, broadcast, finite, integer, positive, within
+from reference.checks import Array, broadcast, finite, integer, positive, single, within
 from reference.hermite import Function, Indices, rule, total_degree
 from reference.hermite import variance as total_variance
 
@@ -81,6 +81,7 @@ def correlated_sample(mean: ArrayLike, scale: ArrayLike, noise: ArrayLike, fresh
     Source: Hermite VAE, Eq. 4.
     """
     mean, scale = finite("mean", mean), positive("scale", scale)
+    broadcast(mean=mean, scale=scale, noise=np.asarray(noise), fresh=np.asarray(fresh))
     # The noise form: it needs no division by scale and is exact at rho = 1.
     return mean + scale * correlated_noise(noise, fresh, rho)
 
@@ -151,6 +152,7 @@ def affine_operator(f: Function, z: ArrayLike, mean: ArrayLike, scale: ArrayLike
     Source: Hermite VAE, Section 2.2 (the posterior q(z2|z1) takes the place of the standard Gaussian).
     """
     z, mean, scale = finite("z", z), finite("mean", mean), positive("scale", scale)
+    broadcast(z=z, mean=mean, scale=scale)
     return operator(lambda e: f(mean + scale * e), (z - mean) / scale, rho, nodes)
 
 
@@ -179,7 +181,7 @@ def on_coefficients(coefficients: ArrayLike, indices: Indices, rho: float) -> Ar
 
     Source: Hermite VAE, Section 2.1.
     """
-    coefficients, rho = finite("coefficients", coefficients), within("rho", rho, 0, 1)
+    coefficients, rho = finite("coefficients", coefficients), single("rho", within("rho", rho, 0, 1))
     return _along_first(rho ** total_degree(indices), coefficients) * coefficients
 
 
@@ -237,8 +239,8 @@ def mehler_kernel(x: ArrayLike, y: ArrayLike, rho: ArrayLike) -> Array:
     Source: Hermite VAE, relied on by Eq. 3.
     """
     x, y, rho = finite("x", x), finite("y", y), within("rho", rho, 0, np.nextafter(1, 0))
-    broadcast(x=x, y=y)
     rho = rho[..., None]
+    broadcast(x=x, y=y, rho=rho)
     remainder = (1 - rho) * (1 + rho)
     log_kernel = -0.5 * np.log(remainder) + 0.5 * y**2 - 0.5 * (y - rho * x) ** 2 / remainder
     return np.exp(np.sum(log_kernel, axis=-1))
@@ -300,7 +302,7 @@ def covariance(coefficients: ArrayLike, indices: Indices, rho: float) -> Array:
 
     Source: Hermite VAE, Section 2.1 (noise stability). The power is |alpha|, not 2|alpha| as in the variance.
     """
-    return variance(coefficients, indices, float(np.sqrt(within("rho", rho, 0, 1))))
+    return variance(coefficients, indices, float(np.sqrt(single("rho", within("rho", rho, 0, 1)))))
 
 
 def dirichlet_energy(coefficients: ArrayLike, indices: Indices) -> Array:
@@ -356,7 +358,9 @@ def hypercontractive_exponent(p: ArrayLike, rho: ArrayLike) -> Array:
     Source: O'Donnell, Analysis of Boolean Functions, Chapter 11; used to test the operator, not by the paper.
     """
     excess = positive("p - 1", finite("p", p) - 1)
-    return 1 + excess / within("rho", positive("rho", rho), 0, 1) ** 2
+    rho = within("rho", positive("rho", rho), 0, 1)
+    broadcast(p=excess, rho=rho)
+    return 1 + excess / rho**2
 
 
 def monte_carlo(f: Function, noise: ArrayLike, fresh: ArrayLike, rho: ArrayLike) -> Array:
@@ -512,7 +516,7 @@ def variance_lost(coefficients: ArrayLike, indices: Indices, rho: float) -> Arra
 
     Source: Hermite VAE, Section 3.
     """
-    coefficients, rho = finite("coefficients", coefficients), within("rho", rho, 0, 1)
+    coefficients, rho = finite("coefficients", coefficients), single("rho", within("rho", rho, 0, 1))
     degree = total_degree(indices)
     # 1 - rho^(2d) cancels near rho = 1; expm1 of 2 d log(rho) does not (log 0 = -inf gives the right 1).
     with np.errstate(divide="ignore"):
@@ -522,4 +526,6 @@ def variance_lost(coefficients: ArrayLike, indices: Indices, rho: float) -> Arra
 
 def _along_first(weights: NDArray[Any], values: Array) -> Array:
     """Weights (A,) with as many trailing axes as ``values`` (A, ...) has."""
+    if values.shape[:1] != weights.shape:
+        raise ValueError(f"coefficients must be one per row of indices ({len(weights)}), got shape {values.shape}")
     return np.reshape(weights, (-1,) + (1,) * (values.ndim - 1))

@@ -177,10 +177,10 @@ def spike_exp_icdf(rho: ArrayLike, logits: ArrayLike, beta: ArrayLike) -> Array:
     t = np.where(above > 0, above / np.maximum(expit(logits), np.finfo(float).tiny), 0)
     # "invalid": inf - inf where q underflows; that branch is then not taken.
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        moderate = np.log1p(np.expm1(np.minimum(beta, 30)) * t) / beta
+        moderate = np.log1p(np.expm1(np.minimum(beta, 700)) * t) / beta
         # exp(beta) overflows; the argument of the logarithm is e^beta t + (1 - t) with 1 - t = (1 - rho) / q
         large = 1 + np.logaddexp(np.log(t), np.log(1 - rho) - log_expit(logits) - beta) / beta
-    return np.where(above > 0, np.clip(np.where(beta < 30, moderate, large), 0, 1), 0)
+    return np.where(above > 0, np.clip(np.where(beta < 700, moderate, large), 0, 1), 0)
 
 
 def spike_exp_grad(rho: ArrayLike, logits: ArrayLike, beta: ArrayLike) -> tuple[Array, Array, Array, Array]:

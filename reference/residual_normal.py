@@ -79,7 +79,10 @@ def kl(mean_shift: ArrayLike, scale_p: ArrayLike, scale_ratio: ArrayLike) -> Arr
     mean_shift, scale_p = finite("mean_shift", mean_shift), positive("scale_p", scale_p)
     scale_ratio = positive("scale_ratio", scale_ratio)
     broadcast(mean_shift=mean_shift, scale_p=scale_p, scale_ratio=scale_ratio)
-    return 0.5 * np.sum((mean_shift / scale_p) ** 2 + _twice_scale_part(np.log(scale_ratio)), axis=-1)
+    # For large ratios the square itself has more digits than the exponential of a logarithm.
+    far = scale_ratio**2 - 1 - 2 * np.log(scale_ratio)
+    scale_part = np.where(scale_ratio < 2, _twice_scale_part(np.log(scale_ratio)), far)
+    return 0.5 * np.sum((mean_shift / scale_p) ** 2 + scale_part, axis=-1)
 
 
 def soft_clamp(raw: ArrayLike, bound: float = BOUND) -> Array:
@@ -173,6 +176,10 @@ def bounded_kl(
     raw_mean_p, raw_log_scale_p = finite("raw_mean_p", raw_mean_p), finite("raw_log_scale_p", raw_log_scale_p)
     raw_mean_shift = finite("raw_mean_shift", raw_mean_shift)
     raw_log_scale_shift = finite("raw_log_scale_shift", raw_log_scale_shift)
+    broadcast(
+        raw_mean_p=raw_mean_p, raw_log_scale_p=raw_log_scale_p, raw_mean_shift=raw_mean_shift,
+        raw_log_scale_shift=raw_log_scale_shift,
+    )  # fmt: skip
     _, scale_q = bounded_parameters(0.0, raw_log_scale_p + raw_log_scale_shift)
     _, scale_p = bounded_parameters(0.0, raw_log_scale_p)
     # A small shift of a large raw value has no digits left once the two are clamped: both differences start from it.
@@ -367,7 +374,7 @@ def softplus_parameters(
 
     Source: Efficient-VDVAE, official option (off in every configuration).
     """
-    return parameters(mean_p, scale_p, mean_shift, softplus_scale(raw_ratio, slope))
+    return parameters(mean_p, scale_p, mean_shift, softplus_scale(finite("raw_ratio", raw_ratio), slope))
 
 
 def _twice_scale_part(log_ratio: Array) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reference import gaussian, ornstein_uhlenbeck
-from reference.checks import Array, finite, integer, positive, within
+from reference.checks import Array, broadcast, finite, integer, positive, within
 from reference.hermite import Function, Indices, mean, rule
 
 
@@ -79,6 +79,7 @@ def cross_term(
     """
     z1, scale_p = finite("z1", z1), positive("scale_p", scale_p)
     values, weights = _on_grid(mean_p, mean_q, scale_q, nodes)
+    broadcast(z1=z1, mean_p=values[:, 0], scale_p=scale_p)
     return gaussian.log_density(z1[:, None, :], values, scale_p) @ weights
 
 
@@ -109,6 +110,7 @@ def quadratic_term(
     """
     z1, scale_p = finite("z1", z1), positive("scale_p", scale_p)
     expected, variance = moments(mean_p, mean_q, scale_q, nodes)
+    broadcast(z1=z1, mean_p=expected, scale_p=scale_p)
     return np.sum((z1 - expected) ** 2 + variance, axis=-1) / (2 * scale_p**2)
 
 
@@ -143,6 +145,7 @@ def spectral_term(coefficients: ArrayLike, indices: Indices, scale_p: float, rho
     """
     scale_p = positive("scale_p", scale_p)
     smoothed = ornstein_uhlenbeck.variance(coefficients, indices, rho)
+    broadcast(coefficients=smoothed, scale_p=scale_p)
     return (mean(coefficients, indices) ** 2 + smoothed) / (2 * scale_p**2)
 
 
@@ -169,7 +172,9 @@ def bias(coefficients: ArrayLike, indices: Indices, scale_p: float, rho: float) 
     Source: Hermite VAE, Section 3 (unnumbered display). Erratum: the order O(1 - rho^2) needs a finite Dirichlet
     energy; for a step function the bias is of order sqrt(1 - rho^2).
     """
-    return ornstein_uhlenbeck.variance_lost(coefficients, indices, rho) / (2 * positive("scale_p", scale_p) ** 2)
+    lost, scale_p = ornstein_uhlenbeck.variance_lost(coefficients, indices, rho), positive("scale_p", scale_p)
+    broadcast(coefficients=lost, scale_p=scale_p)
+    return lost / (2 * scale_p**2)
 
 
 def bias_bounds(coefficients: ArrayLike, indices: Indices, scale_p: float, rho: float) -> tuple[Array, Array]:
@@ -196,8 +201,10 @@ def bias_bounds(coefficients: ArrayLike, indices: Indices, scale_p: float, rho: 
     Source: Hermite VAE, Section 3 (orders O(rho^2) and O(1 - rho^2)).
     """
     rho, scale_p = within("rho", rho, 0, 1), positive("scale_p", scale_p)
+    broadcast(scale_p=scale_p, rho=rho)
     factor = (1 - rho) * (1 + rho) / (2 * scale_p**2)
     variance = ornstein_uhlenbeck.variance(coefficients, indices, 1.0)
+    broadcast(coefficients=variance, scale_p=scale_p, rho=rho)
     return factor * variance, factor * ornstein_uhlenbeck.dirichlet_energy(coefficients, indices)
 
 
@@ -233,5 +240,8 @@ def _on_grid(f: Function, mean_q: ArrayLike, scale_q: ArrayLike, nodes: int) -> 
     mean_q, scale_q = finite("mean_q", mean_q), positive("scale_q", scale_q)
     if mean_q.ndim != 2:
         raise ValueError(f"mean_q must have shape (B, n), got {mean_q.shape}")
+    if scale_q.ndim > 2:
+        raise ValueError(f"scale_q must have shape (B, n), got {scale_q.shape}")
+    broadcast(mean_q=mean_q, scale_q=scale_q)
     points, weights = rule(nodes, mean_q.shape[1])
     return np.asarray(f(mean_q[:, None, :] + scale_q[:, None, :] * points)), weights

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reference.checks import Array, finite, integer, non_negative
+from reference.checks import Array, each, finite, integer, non_negative
 from reference.convolution import convolve, transposed
 
 SMALLEST = 1e-3
@@ -81,6 +81,7 @@ def power_iterations(weights: Sequence[ArrayLike], vectors: Sequence[ArrayLike],
 
     Source: NVAE, Section 3.2 (the public code iterates layers of one shape as a batch; the result is that of the loop).
     """
+    weights, vectors = each(finite, "weights", weights), each(finite, "vectors", vectors)
     if len(weights) != len(vectors):
         raise ValueError(f"vectors must be as many as weights ({len(weights)}), got {len(vectors)}")
     pairs = [power_iteration(w, u, iterations) for w, u in zip(weights, vectors, strict=True)]
@@ -210,7 +211,10 @@ def conv_norm_estimate(weight: ArrayLike, start: ArrayLike, iterations: int) -> 
 
     Source: derived, as a check of NVAE, Section 3.2.
     """
-    weight, x = finite("weight", weight), finite("start", start)[None]
+    weight, start = finite("weight", weight), finite("start", start)
+    if weight.ndim != 4 or start.ndim != 3 or len(start) != weight.shape[1]:
+        raise ValueError(f"weight, start must be (o, i, k, k), (i, H, W), got {weight.shape}, {start.shape}")
+    x = start[None]
     padding = weight.shape[-1] // 2
     if weight.shape[-1] % 2 == 0:
         raise ValueError(f"weight must have an odd kernel, got {weight.shape[-1]}")

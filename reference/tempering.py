@@ -13,7 +13,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, logsumexp
 
 from reference.boltzmann import _all_states, _bits, _parameters, energy
-from reference.checks import Array, finite, integer, positive, within
+from reference.checks import Array, finite, integer, positive, single, within
 
 LEAST_REJECTION = 0.01
 
@@ -165,6 +165,14 @@ def parallel_tempering(
     )
     uniforms_swap = within("uniforms_swap", uniforms_swap, 0, 1)
     left = np.zeros((*right.shape[:2], len(bias_left)))
+    sweeps = (len(uniforms_left), len(right))
+    for name, noise, shape in (
+        ("uniforms_left", uniforms_left, (*sweeps, len(ladder), len(bias_left))),
+        ("uniforms_right", uniforms_right, (*sweeps, len(ladder), len(bias_right))),
+        ("uniforms_swap", uniforms_swap, (*sweeps, len(ladder) - 1)),
+    ):
+        if noise.shape != shape:
+            raise ValueError(f"{name} must have shape {shape}, got {noise.shape}")
     energies = np.zeros((len(uniforms_left), *right.shape[:2]))
     for sweep in range(len(energies)):
         for system in range(right.shape[0]):
@@ -246,7 +254,7 @@ def bennett(energies: ArrayLike, energies_next: ArrayLike, difference: ArrayLike
     Source: Bennett 1976, chosen for DVAE++, Appendix G (last paragraph).
     """
     energies, energies_next = np.ravel(finite("energies", energies)), np.ravel(finite("energies_next", energies_next))
-    difference = positive("difference", difference)
+    difference = single("difference", positive("difference", difference))
     if energies.size == 0 or energies_next.size == 0:
         raise ValueError(
             f"energies must hold a sample at both temperatures, got {energies.size} and {energies_next.size}"
@@ -296,13 +304,9 @@ def log_partition_bar(energies: ArrayLike, inverse_temperatures: ArrayLike, log_
     Source: DVAE++, Appendix G (log Z by parallel tempering; the estimator is not named).
     """
     energies, ladder = _samples(energies, inverse_temperatures)
-    base = finite("log_partition_base", log_partition_base)
-    return np.array(
-        [
-            base + sum(bennett(e[:, k], e[:, k + 1], ladder[k + 1] - ladder[k]) for k in range(len(ladder) - 1))
-            for e in energies.swapaxes(0, 1)
-        ]
-    )
+    base, steps = single("log_partition_base", finite("log_partition_base", log_partition_base)), np.diff(ladder)
+    ratios = [sum(bennett(e[:, k], e[:, k + 1], step) for k, step in enumerate(steps)) for e in energies.swapaxes(0, 1)]
+    return base + np.asarray(ratios)
 
 
 def log_partition_ti(energies: ArrayLike, inverse_temperatures: ArrayLike, log_partition_base: ArrayLike) -> Array:
@@ -334,7 +338,8 @@ def log_partition_ti(energies: ArrayLike, inverse_temperatures: ArrayLike, log_p
     mean, variance = -energies.mean(axis=0), energies.var(axis=0, ddof=1)
     trapezoids = steps * (mean[:, :-1] + mean[:, 1:]) / 2
     corrections = steps**2 / 12 * np.diff(variance, axis=1)
-    return finite("log_partition_base", log_partition_base) + np.sum(trapezoids - corrections, axis=1)
+    base = single("log_partition_base", finite("log_partition_base", log_partition_base))
+    return base + np.sum(trapezoids - corrections, axis=1)
 
 
 def replicates(estimates: ArrayLike) -> tuple[Array, Array]:
@@ -455,7 +460,7 @@ def log_partition_ais(log_weights: ArrayLike, log_partition_base: ArrayLike) -> 
     log_mean = logsumexp(log_weights) - np.log(log_weights.size)
     # Weights relative to their mean: they under- and overflow themselves.
     spread = np.std(np.exp(log_weights - log_mean), ddof=1) / np.sqrt(log_weights.size)
-    return finite("log_partition_base", log_partition_base) + log_mean, spread
+    return single("log_partition_base", finite("log_partition_base", log_partition_base)) + log_mean, spread
 
 
 def _ladder(inverse_temperatures: ArrayLike) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reference import gaussian
-from reference.checks import Array, finite
+from reference.checks import Array, each, finite, positive
 
 
 def log_density(z: Sequence[ArrayLike], mean: Sequence[ArrayLike], scale: Sequence[ArrayLike]) -> Array:
@@ -77,6 +77,7 @@ def log_joint(
     Source: Efficient-VDVAE, Eqs. 1 and 4. Erratum: Eq. 4 prints the conditional p(x|z) on its left side and p(x|z_L) on
     its right one; integrated over x the right side gives p(z) and not 1, and x depends on every group.
     """
+    mean_p, scale_p = each(finite, "mean_p", mean_p), each(positive, "scale_p", scale_p)
     return finite("log_likelihood", log_likelihood) + log_density(z, mean_p, scale_p)
 
 

@@ -45,6 +45,7 @@ def sequence_nelbo(squared_error: ArrayLike, kl: ArrayLike, log_sigma: ArrayLike
     if squared_error.ndim == 0 or squared_error.shape != kl.shape:
         raise ValueError(f"squared_error, kl must have one shape (T - 1, ...), got {squared_error.shape}, {kl.shape}")
     log_sigma, dims = finite("log_sigma", log_sigma), integer("dims", dims, 1)
+    broadcast(squared_error=squared_error, log_sigma=log_sigma)
     nll = dims * (log_sigma + HALF_LOG_TWO_PI) + 0.5 * squared_error * np.exp(-2 * log_sigma)
     return np.sum(nll + kl, axis=0)
 

@@ -247,8 +247,8 @@ def _perturbed(arguments: dict[str, Any], step: float, rng: np.random.Generator)
 
 
 def _inside(value: Any, moved: Any) -> Any:
-    """Keep a value of at most 1 at most 1: probabilities and correlations end there."""
-    return np.where(np.abs(value) <= 1, np.clip(moved, -1, 1), moved)
+    """Keep a value of at most 1 at most 1, where probabilities and correlations end, by moving it the other way."""
+    return np.where((np.abs(value) <= 1) & (np.abs(moved) > 1), 2 * value - moved, moved)
 
 
 def _directional(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 from pathlib import Path
 
 import torch
@@ -72,7 +73,10 @@ def main() -> None:
         table = json.loads(TABLE.read_text(encoding="utf-8"))
         table.setdefault(function, {})[options.device.split(":")[0]] = record
         kept = {name: table[name] for name in sorted(table) if name in known}
-        TABLE.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        # Whole or not at all: others read the table meanwhile.
+        written = TABLE.with_suffix(f".{os.getpid()}")
+        written.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        written.replace(TABLE)
 
 
 if __name__ == "__main__":

@@ -846,7 +846,7 @@ def test_bad_input_is_named(function, wrong, message: str) -> None:
 
 def test_bad_groups_and_bits_are_named() -> None:
     case = arguments(np.zeros(1), np.zeros(1), np.zeros(1), (np.zeros(1), np.zeros(1), np.zeros((1, 1))))
-    with pytest.raises(ValueError, match=r"groups must number every unit \(1, 1\), got 2 and 1"):
+    with pytest.raises(ValueError, match=r"groups_left and groups_right must number every unit \(1, 1\), got 2 and 1"):
         boltzmann.hierarchical_cross_entropy(*case[:4], np.zeros(2, int), *case[5:])
     with pytest.raises(ValueError, match="log_partition must be finite, got inf"):
         boltzmann.hierarchical_kl(*case[:-1], np.inf)

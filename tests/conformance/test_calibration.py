@@ -41,7 +41,7 @@ BAD = [
         r"population .* >= 9, got 5",
     ),
     ("held_out_sigma_bias", {"dims": 1, "numbers": 2.0}, r"numbers - 2 must be > 0, got 0\.0"),
-    ("running_variance", {"variances": [1.0], "decay": 1.0}, r"decay < 1, got shape \(1,\), 1\.0"),
+    ("running_variance", {"variances": [1.0], "decay": 1.0}, r"decay must be < 1, got 1\.0"),
     ("gamma_kl", {"shape_q": 1.0, "rate_q": 0.0, "shape_p": 1.0, "rate_p": 1.0}, r"rate_q must be > 0, got 0\.0"),
     ("convergence_step", {"log_sigma": 0.0, "log_reference": 0.0}, r"log_sigma must be \(T, \.\.\.\), got shape \(\)"),
 ]

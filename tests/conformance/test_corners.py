@@ -20,16 +20,7 @@ from tests.conformance.implementation import DEFAULT, Implementation
 FUNCTIONS = corners.functions()
 ERRATA = [row for row in registry.EQUATIONS.values() if row.erratum]
 # Twins that break a promise today, with the smallest counterexample; a repair must remove the line.
-KNOWN: dict[tuple[str, str], str] = {
-    ("calibration.optimal_sigma", "gradient"): "NaN at error 0: the floor comes after the root, infinity times zero",
-    ("discrete.bernoulli_kl", "gradient"): "logits inf, prior 17.5: 0 for -2.5e-8, a difference of two ones",
-    ("relaxations.overlap_exp_icdf", "gradient"): "rho 1, logits -inf, beta 300: NaN; the slope leaves the range",
-    ("relaxations.overlap_exp_grad", "value"): "rho 1, logits -inf, beta 89: infinity for 5.04e36",
-    ("relaxations.spike_exp_icdf", "gradient"): "rho 1, logits -88, beta 1e-6: NaN for 0, the probability is subnormal",
-    ("relaxations.spike_exp_grad", "value"): (
-        "the same NaN; and at rho 1.2e-38, logits 100, beta 50 it is the reference that gives 0 for 1.19e-18"
-    ),
-}
+KNOWN: dict[tuple[str, str], str] = {}
 
 
 def record_of(function: str, device: str = "cpu") -> dict[str, Any]:
@@ -123,6 +114,46 @@ def test_a_gradient_lost_in_the_untaken_branch_is_caught(tmp_path: Path) -> None
         judge(
             "gaussian.log_density", "gradient", measure_corners.gradient_errors("gaussian.log_density", trapped), "cpu"
         )
+
+
+REPLACED = {
+    ("calibration.optimal_sigma", "gradient"): """
+def optimal_sigma(squared_error, dims, floor=0.0):
+    return (squared_error.mean() / dims).sqrt().clamp(min=floor)
+""",
+    ("bounds.importance_weighted", "value"): """
+import math
+import torch
+
+def importance_weighted(log_weights):
+    return torch.logsumexp(log_weights, 0) - math.log(log_weights.shape[0])
+""",
+    ("gaussian.kl_standard", "value"): """
+import torch
+
+def kl_standard(mean, scale):
+    return (0.5 * torch.expm1(2 * scale.log()) - scale.log() + 0.5 * mean.square()).sum(-1)
+""",
+    ("ornstein_uhlenbeck.mehler_kernel", "value"): """
+def mehler_kernel(x, y, rho):
+    rho = rho[..., None]
+    remainder = (1 - rho) * (1 + rho)
+    return (0.5 * (y.square() - (y - rho * x).square() / remainder - remainder.log())).sum(-1).exp()
+""",
+}
+
+
+@pytest.mark.parametrize(("function", "kind"), REPLACED)
+def test_a_form_that_was_replaced_is_caught(function: str, kind: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{function.split('.')[0]}.py"
+    path.write_text(REPLACED[function, kind], encoding="utf-8")
+    faulty = Implementation(str(path))
+    if kind == "value":
+        [found] = measure_corners.value_errors(function, [faulty.find(function)], faulty)
+    else:
+        found = measure_corners.gradient_errors(function, faulty)
+    with pytest.raises(AssertionError, match=r"not finite|ulps, allowed"):
+        judge(function, kind, found, "cpu")
 
 
 def test_the_table_holds_every_grid_and_every_printed_form() -> None:

@@ -393,7 +393,7 @@ def test_init_centres_the_output(implementation, case) -> None:
     ("function", "arguments", "message"),
     [
         (normalisation.batch_norm, ([[1.0]], [1.0, 2.0], [0.0]), r"gain must have shape \(1,\), got \(2,\)"),
-        (normalisation.batch_norm, ([1.0], [1.0], [0.0]), r"activations must have shape \(B, C, \.\.\.\)"),
+        (normalisation.batch_norm, ([1.0], [1.0], [0.0]), r"x must have shape \(B, C, \.\.\.\)"),
         (normalisation.batch_norm_eval, ([[1.0]], [1.0], [0.0], [0.0], [-1.0]), r"variance must be >= 0, got -1\.0"),
         (normalisation.batch_norm_swish, ([[1.0]], [1.0], [0.0], 0.0), r"epsilon must be > 0, got 0\.0"),
         (normalisation.batch_norm_swish_eval, ([[1.0]], [np.nan], [0.0], [0.0], [1.0]), r"gain must not contain NaN"),

@@ -336,7 +336,7 @@ WEIGHT = np.ones((2, 3, 3, 3))
         ("power_iteration", (WEIGHT, np.ones(2), 0), "iterations must be an integer >= 1, got 0"),
         ("power_iterations", ([WEIGHT], [], 1), r"vectors must be as many as weights \(1\), got 0"),
         ("norm_estimate", (WEIGHT, np.ones(2), np.ones(3)), r"left and right must fit the matrix \(2, 27\)"),
-        ("regulariser", ([WEIGHT], [np.full(2, np.nan)], 1), "vector must not contain NaN"),
+        ("regulariser", ([WEIGHT], [np.full(2, np.nan)], 1), r"vectors\[0\] must not contain NaN"),
         ("conv_norm", (np.ones((2, 3)), 4, 4), r"weight must be \(C_out, C_in, k, k\), got shape \(2, 3\)"),
         ("conv_norm", (WEIGHT, 2, 4), "height must be an integer >= 3, got 2"),
         ("conv_norm_estimate", (np.ones((1, 1, 2, 2)), np.ones((1, 4, 4)), 1), "weight must have an odd kernel, got 2"),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
 from reference import registry
 from tests.conformance import inputs
@@ -18,6 +16,8 @@ CASES = [(function, dtype) for function in FUNCTIONS for dtype in inputs.dtypes(
 GRADIENTS = [(function, dtype) for function, dtype in CASES if dtype != "bfloat16"]
 # float64 shows a wrong formula; the narrow types show lost digits, and their corners have grids of their own.
 PER_DTYPE = {"float64": 1.0, "float32": 0.5, "bfloat16": 0.5}
+# A gradient costs a dozen evaluations of the reference per argument.
+PER_KIND = {"value": 1.0, "gradient": 0.5}
 
 
 EXAMPLES: int | None = None
@@ -28,7 +28,7 @@ def run(function: str, dtype: str, implementation: Implementation, compare, kind
     """Draw inputs and compare; fail with the smallest counterexample as a message."""
     implementation.find(function)
     limit = allowed(function, kind, dtype, implementation.device)
-    examples = max(1, int((EXAMPLES or settings.default.max_examples) * PER_DTYPE[dtype]))
+    examples = max(1, int((EXAMPLES or settings.default.max_examples) * PER_DTYPE[dtype] * PER_KIND[kind]))
 
     @settings(max_examples=examples, phases=PHASES, suppress_health_check=list(HealthCheck))
     @given(arguments=inputs.strategy(function))
@@ -58,7 +58,7 @@ def test_gradient(function: str, dtype: str, implementation: Implementation) -> 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_compiles_without_graph_breaks(function: str, implementation: Implementation) -> None:
-    arguments = _example(function)
+    arguments = inputs.example(function)
     twin = implementation.find(function)
     tensors = implementation.tensors(arguments, "float32" if "float32" in inputs.dtypes(function) else "float64")
     torch._dynamo.reset()
@@ -68,16 +68,3 @@ def test_compiles_without_graph_breaks(function: str, implementation: Implementa
             compiled(**tensors)
         return
     torch.testing.assert_close(compiled(**tensors), twin(**tensors), rtol=1e-5, atol=1e-6, equal_nan=True)
-
-
-def _example(function: str):
-    """The first example that the strategy draws, the same in every run."""
-    drawn = []
-
-    @settings(max_examples=5, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
-    @given(st.data())
-    def draw(data) -> None:
-        drawn.append(data.draw(inputs.strategy(function)))
-
-    draw()
-    return max(drawn, key=lambda d: sum(np.size(v) for v in d.values() if isinstance(v, np.ndarray)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -19,8 +21,10 @@ def free_bits_per_image(layer_terms: Tensor, floor: float) -> Tensor:
 @torch.no_grad()
 def soft_free_bits(rates: Tensor, group_kl: Tensor, target: float, step: float = 0.1, least: float = 0.01) -> Tensor:
     """KL weights (L,) raised where the batch mean of ``group_kl`` (L, B) is above ``target`` and lowered elsewhere."""
-    above = group_kl.mean(1) > target
-    return torch.where(above, rates * (1 + step), rates * (1 - step)).clamp(least, 1)
+    mean = group_kl.mean(1)
+    moved = torch.where(mean > target, rates * (1 + step), rates * (1 - step)).clamp(least, 1)
+    # A comparison hides a NaN.
+    return torch.where((mean - target).isnan(), math.nan, moved)
 
 
 @torch.no_grad()
@@ -31,7 +35,8 @@ def balance_weights(group_kl: Tensor, factor: Tensor, floor: float) -> Tensor:
     """
     raw = factor * (group_kl.abs().mean(1) + floor)
     mean = raw.mean()
-    return torch.where(mean > 0, raw / torch.where(mean > 0, mean, torch.ones_like(mean)), torch.ones_like(raw))
+    none = mean <= 0
+    return torch.where(none, torch.ones_like(raw), raw / torch.where(none, torch.ones_like(mean), mean))
 
 
 def scale_weights(groups: Tensor) -> Tensor:

@@ -43,4 +43,5 @@ def binarise(intensity: Tensor, noise: Tensor) -> Tensor:
 
 def centre_and_bias(x: Tensor, mean: Tensor, margin: float = 0.001) -> tuple[Tensor, Tensor]:
     """Centred input of the encoder, and the logits of the mean image that the decoder adds to its own."""
-    return x - mean, torch.logit(mean, eps=margin)
+    # torch.logit takes no notice of a margin that is NaN.
+    return x - mean, torch.logit(mean, eps=margin) + 0 * margin

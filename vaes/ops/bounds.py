@@ -10,7 +10,13 @@ from torch import Tensor
 
 def importance_weighted(log_weights: Tensor) -> Tensor:
     """Importance-weighted bound in nats: the log of the mean weight over the first axis; one sample is the ELBO."""
-    return torch.logsumexp(log_weights, 0) - math.log(log_weights.shape[0])
+    bound = torch.logsumexp(log_weights, 0) - math.log(log_weights.shape[0])
+    with torch.no_grad():
+        # Of nearly equal weights the two share their digits; the mean excess over the largest has its own.
+        largest = log_weights.amax(0).clamp(min=torch.finfo(log_weights.dtype).min)
+        excess = torch.expm1(log_weights - largest).mean(0)
+        lost = torch.where(excess > -0.5, largest + torch.log1p(excess) - bound, 0)
+    return bound + lost
 
 
 def importance_weights(log_weights: Tensor) -> Tensor:

@@ -60,7 +60,7 @@ def equivalent_variance(
 
 
 def beta_grid(highest: float = 100.0, lowest: float = 1e-4, per_decade: int = 1) -> Tensor:
-    """Geometric grid of KL weights from ``highest`` down to ``lowest``, float64."""
+    """Geometric grid of KL weights from ``highest`` down to ``lowest``, float64; NaN raises ``ValueError``."""
     steps = round(per_decade * math.log10(highest / lowest))
     return torch.logspace(math.log10(highest), math.log10(lowest), steps + 1, dtype=torch.float64)
 
@@ -85,7 +85,8 @@ def drift_floor(steps: int, learning_rate: Tensor | float, dims: int) -> Tensor 
 
 def optimal_sigma(squared_error: Tensor, dims: int, floor: float = 0.0) -> Tensor:
     """Root of the mean squared error over all images and values, at least ``floor``."""
-    return (squared_error.mean() / dims).sqrt().clamp(min=floor)
+    # The variance is held above the floor before the root, whose slope at zero is infinite.
+    return (squared_error.mean() / dims).clamp(min=floor * floor).sqrt().clamp(min=floor)
 
 
 def calibration_gap(sigma: Tensor, optimal: Tensor, dims: int) -> Tensor:
@@ -159,9 +160,10 @@ def gamma_kl(shape_q: Tensor, rate_q: Tensor, shape_p: Tensor, rate_p: Tensor) -
     """KL between gamma distributions in nats: mismatch of the means, then of the shapes, each without cancellation."""
     a, b, a0, b0 = (_wide(t) for t in (shape_q, rate_q, shape_p, rate_p))
     log_mean_ratio = (a / a0).log() + (b0 / b).log()
-    means = a0 * (torch.expm1(log_mean_ratio) - log_mean_ratio)
-    shapes = 0.5 * (a / a0).log() + (a - a0) * _digamma_less_log(a) - _stirling(a) + _stirling(a0)
-    return (means + shapes).to(shape_q.dtype)
+    # Far apart, the exponential of a logarithm loses the digits that the product keeps.
+    near, far = torch.expm1(log_mean_ratio.clamp(max=1)), (a / a0) * (b0 / b) - 1
+    means = a0 * (torch.where(log_mean_ratio < 1, near, far) - log_mean_ratio)
+    return (means + _ShapeDivergence.apply(*torch.broadcast_tensors(a, a0))).to(shape_q.dtype)
 
 
 def gamma_precision_bound(
@@ -265,6 +267,21 @@ class _ScaleDivergence(torch.autograd.Function):
         return -gradient * torch.expm1(-2 * delta)
 
 
+class _ShapeDivergence(torch.autograd.Function):
+    """KL of gamma distributions of one mean with shapes a and a0; the derivatives of its terms cancel each other."""
+
+    @staticmethod
+    def forward(ctx, a: Tensor, a0: Tensor) -> Tensor:
+        ctx.save_for_backward(a, a0)
+        return 0.5 * (a / a0).log() + (a - a0) * _digamma_less_log(a) - _stirling(a) + _stirling(a0)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        a, a0 = ctx.saved_tensors
+        by_prior = _digamma_less_log(a0) - _digamma_less_log(a)
+        return gradient * (a - a0) * _trigamma_less_reciprocal(a), gradient * by_prior
+
+
 def _log_ratio(a: Tensor, b: Tensor) -> Tensor:
     """Logarithm of a / b; the difference of near neighbours is exact where their ratio is rounded."""
     excess = (a - b) / b
@@ -283,6 +300,16 @@ def _digamma_less_log(a: Tensor) -> Tensor:
     u = start.square().reciprocal()
     series = u * (1 / 12 - u * (1 / 120 - u * (1 / 252 - u * (1 / 240 - u / 132))))
     return (below - 0.5 / start - series).to(a.dtype)
+
+
+def _trigamma_less_reciprocal(a: Tensor) -> Tensor:
+    """psi'(a) - 1/a, the derivative of psi(a) - log a: a step from x + 1 to x adds 1 / (x^2 (x + 1))."""
+    x = a[..., None] + torch.arange(SHIFT, device=a.device)
+    small = a < SHIFT
+    start = torch.where(small, a + SHIFT, a)
+    u = start.square().reciprocal()
+    series = (1 / 6 - u * (1 / 30 - u * (1 / 42 - u * (1 / 30 - u * (5 / 66 - u * 691 / 2730))))) / start
+    return torch.where(small, (1 / (x.square() * (x + 1))).sum(-1), 0) + u * (0.5 + series)
 
 
 def _stirling(a: Tensor) -> Tensor:

@@ -8,7 +8,9 @@ from torch import Tensor
 
 def rank_concordance(first: Tensor, second: Tensor) -> Tensor:
     """Kendall's tau-b of two scores (n,) of the same methods; NaN when all scores of one side tie."""
-    signs = [(scores[:, None] - scores).sign().flatten() for scores in (first, second)]
+    differences = [(scores[:, None] - scores).flatten() for scores in (first, second)]
+    # torch.sign(NaN) is 0.
+    signs = [torch.where(d.isnan(), d, d.sign()) for d in differences]
     # The cosine of two vectors of signs: every pair counts twice above and below.
     return (signs[0] * signs[1]).sum() / (signs[0].square().sum() * signs[1].square().sum()).sqrt()
 

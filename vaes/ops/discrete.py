@@ -129,10 +129,12 @@ class _Divergence(torch.autograd.Function):
         difference = logits - prior_logits
         q, q_not = (logits + shift).sigmoid(), torch.sigmoid(-logits - shift)
         p, p_not = (prior_logits + shift).sigmoid(), torch.sigmoid(-prior_logits - shift)
-        by_logits = torch.where(q * q_not > 0, difference * q * q_not, 0)
+        by_logits = torch.where(q * q_not == 0, 0, difference * q * q_not)
         # p - q = p (1-q) (1 - e^(l-k)), with the exponent kept negative
         by_prior = torch.where(difference > 0, q * p_not, -p * q_not) * torch.expm1(-difference.abs())
-        by_prior = torch.where(difference.isfinite(), by_prior, p - q)
+        # Infinitely far apart one of the two is 0 or 1: the form in which that one is 0 rounds nothing away.
+        exact = torch.where(torch.maximum(logits, prior_logits) == torch.inf, q_not - p_not, p - q)
+        by_prior = torch.where(difference.isfinite(), by_prior, exact)
         small = difference.clamp(-1, 1)
         bend = _expm1_remainder(small) - 4 * p * torch.sinh(0.5 * small).square()
         by_shift = torch.where(difference.abs() < 1, q * q_not * bend, by_logits + by_prior)
@@ -144,8 +146,8 @@ def _divergence(logits: Tensor, prior_logits: Tensor, shift: Tensor) -> Tensor:
     logits, prior_logits = logits + shift, prior_logits + shift
     # Far apart: two terms, each zero where its probability is. Sums of logs lose nothing there.
     q, q_not = logits.sigmoid(), torch.sigmoid(-logits)
-    up = torch.where(q > 0, q * (logsigmoid(logits) - logsigmoid(prior_logits)), 0)
-    down = torch.where(q_not > 0, q_not * (logsigmoid(-logits) - logsigmoid(-prior_logits)), 0)
+    up = torch.where(q == 0, 0, q * (logsigmoid(logits) - logsigmoid(prior_logits)))
+    down = torch.where(q_not == 0, 0, q_not * (logsigmoid(-logits) - logsigmoid(-prior_logits)))
     # Close together: with d = l - k towards the less likely value (q <= 1/2) it is q (d + expm1(-d)) plus
     # log1p(x) - x at x = q expm1(-d); both are of second order and at most half of the first cancels.
     less = torch.minimum(q, q_not)

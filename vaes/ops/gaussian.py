@@ -61,6 +61,8 @@ def precision_merge(mean_a: Tensor, scale_a: Tensor, mean_b: Tensor, scale_b: Te
 
 
 def _scale_divergence(ratio: Tensor) -> Tensor:
-    """(r^2 - 1)/2 - log r without the cancellation at r = 1: both parts come from the same log."""
+    """(r^2 - 1)/2 - log r without the cancellation at r = 1: there both parts come from the same log."""
     log_ratio = ratio.log()
-    return 0.5 * torch.expm1(2 * log_ratio) - log_ratio
+    # For large ratios the exponential of a logarithm loses the digits that the product keeps.
+    near, far = torch.expm1(2 * log_ratio.clamp(max=1)), (ratio - 1) * (ratio + 1)
+    return 0.5 * torch.where(ratio < 2, near, far) - log_ratio

@@ -14,7 +14,8 @@ def frechet_distance(features: Tensor, other: Tensor) -> Tensor:
     """Squared Frechet distance between Gaussians fitted to features (n, d) and (m, d); computed in float64.
 
     The traces add up to the squared distance of the triangular factors of the two covariances, the second one turned
-    onto the first: no root, no difference of traces, and singular covariances are no exception.
+    onto the first: no root, no difference of traces, and singular covariances are no exception. On features that are
+    NaN or infinite torch's factorisation raises ``torch.linalg.LinAlgError`` (on CPU).
     """
     one, two = features.double(), other.double()
     mean_one, mean_two = one.mean(0), two.mean(0)

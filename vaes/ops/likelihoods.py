@@ -220,7 +220,9 @@ def mixture_sample(
     def pick(values: Tensor) -> Tensor:
         return _wide(values).where(picked, 0).sum(-3)
 
-    drawn = pick(means) + temperature * pick(log_scales).exp() * torch.logit(margin + (1 - 2 * margin) * _wide(noise))
+    # The odds from both sides: 1 - margin has lost digits of the margin.
+    below, above = (margin + (1 - 2 * margin) * side for side in (_wide(noise), 1 - _wide(noise)))
+    drawn = pick(means) + temperature * pick(log_scales).exp() * (below / above).log()
     return _in_order(drawn, None if coefficients is None else pick(coefficients).tanh(), low, high).to(means.dtype)
 
 
@@ -440,9 +442,10 @@ def _mixed(masses: Tensor, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _value(codes: Tensor, grid: Grid, like: Tensor) -> Tensor:
-    """Values of levels, at least in float32."""
+    """Values of levels, at least in float32: one quotient of whole numbers, so that levels next to 0 keep digits."""
     levels, low, high = grid
-    return codes.to(torch.promote_types(like.dtype, torch.float32)) * ((high - low) / (levels - 1)) + low
+    wide = codes.to(torch.promote_types(like.dtype, torch.float32))
+    return (wide * (high - low) + low * (levels - 1)) / (levels - 1)
 
 
 def _mirrored(codes: Tensor, offset: Tensor, levels: int, out: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:

@@ -11,7 +11,10 @@ LOG_TWO_PI = math.log(2 * math.pi)
 
 
 def negative_log_evidence(x: Tensor, weights: Tensor, mean: Tensor, sigma: Tensor) -> Tensor:
-    """-log N(x; mean, W W' + sigma^2 I) in nats, through the (q, q) precision of the latents."""
+    """-log N(x; mean, W W' + sigma^2 I) in nats, through the (q, q) precision of the latents.
+
+    For weights or a sigma that are NaN, torch's factorisation raises ``torch.linalg.LinAlgError`` (on CPU).
+    """
     dims, latents = weights.shape
     # Half precision has no factorisation.
     wide = torch.promote_types(x.dtype, torch.float32)

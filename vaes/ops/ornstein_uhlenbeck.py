@@ -53,8 +53,11 @@ def mehler_kernel(x: Tensor, y: Tensor, rho: Tensor) -> Tensor:
     """Kernel of the operator with respect to the standard Gaussian measure, a product over the last axis."""
     rho = rho[..., None]
     remainder = (1 - rho) * (1 + rho)
-    exponent = 0.5 * (y.square() - (y - rho * x).square() / remainder) - 0.5 * remainder.log()
-    return exponent.sum(-1).exp()
+    # Each form cancels at the other end of the range.
+    weak = rho * (2 * x * y - rho * (x.square() + y.square())) / remainder
+    strong = y.square() - (y - rho * x).square() / remainder
+    exponent = torch.where(rho < 0.5, weak, strong) - remainder.log()
+    return (0.5 * exponent).sum(-1).exp()
 
 
 def variance(coefficients: Tensor, indices: Tensor, rho: float | Tensor) -> Tensor:
@@ -106,8 +109,8 @@ def variance_lost(coefficients: Tensor, indices: Tensor, rho: float | Tensor) ->
     degree = total_degree(indices).to(coefficients)
     rho = torch.as_tensor(rho, dtype=coefficients.dtype, device=coefficients.device)
     # log 0 = -inf gives the right value 1 at rho = 0, but 0 * inf as its derivative; there the branch is cut off.
-    safe = torch.where(rho > 0, rho, 1)
-    lost = torch.where(rho > 0, -torch.expm1(2 * degree * safe.log()), 1)
+    safe = torch.where(rho == 0, 1, rho)
+    lost = torch.where(rho == 0, 1, -torch.expm1(2 * degree * safe.log()))
     return weighted_sum(coefficients.square(), torch.where(degree > 0, lost, 0))
 
 

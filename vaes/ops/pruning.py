@@ -15,7 +15,10 @@ def average_kl_per_variate(kl: Tensor) -> Tensor:
 
 
 def prune_mask(average_kl: Tensor, fraction: float) -> Tensor:
-    """Which channels lie above the (1 - fraction) quantile of the mean KL; all of them at fraction 1."""
+    """Which channels lie above the (1 - fraction) quantile of the mean KL; all of them at fraction 1.
+
+    A fraction that is NaN raises ``ValueError``.
+    """
     if fraction == 1:
         return torch.ones_like(average_kl, dtype=torch.bool)
     # As comparisons with the two order statistics around the quantile (torch.quantile refuses large and half inputs).

@@ -83,7 +83,7 @@ def overlap_exp_log_pdf(zeta: Tensor, z: int | Tensor, beta: float | Tensor) -> 
     small = torch.log1p(-_second_antiderivative(blunt) / blunt)
     log_normaliser = torch.where(beta < 1, small, torch.log(-torch.expm1(-sharp)) - sharp.log())
     distance = torch.where(z == 1, 1 - zeta, zeta)
-    return torch.where((zeta >= 0) & (zeta <= 1), -beta * distance - log_normaliser, -torch.inf).to(dtype)
+    return torch.where((zeta < 0) | (zeta > 1), -torch.inf, -beta * distance - log_normaliser).to(dtype)
 
 
 def overlap_exp_cdf(zeta: Tensor, logits: Tensor, beta: float | Tensor) -> Tensor:
@@ -310,7 +310,7 @@ def smoothing_log_ratio(zeta: Tensor, family: str, setting: float) -> Tensor:
     elif family == "overlap_logistic":
         ratio = _logistic_log_ratio(zeta / setting, (zeta - 1) / setting, torch.full_like(zeta, 1 / setting))
     elif family == "spike_exp":
-        ratio = torch.where(zeta > 0, torch.inf, -torch.inf)
+        ratio = torch.where(zeta > 0, torch.inf, torch.where(zeta <= 0, -torch.inf, torch.nan))
     else:
         raise ValueError(f"family must be one of {', '.join(FAMILIES)}, got {family!r}")
     return ratio.to(dtype)
@@ -343,28 +343,32 @@ class _OverlapExponential(torch.autograd.Function):
 class _OverlapNormal(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rho: Tensor, logits: Tensor, scale: Tensor) -> Tensor:
-        low = scale * torch.special.ndtri(rho)
+        # Offsets from the nearer location: a sample next to 1 would round them away.
+        nearer = (_normal_mass(torch.full_like(rho, 0.5), logits, scale) < rho).to(rho)
+        low = scale * torch.special.ndtri(rho) - nearer
         high = low + 1
         for _ in range(66 if rho.dtype == torch.float64 else 36):
             middle = 0.5 * (low + high)
-            reached = _normal_mass(middle, logits, scale) >= rho
+            reached = _normal_mass(middle, logits, scale, nearer) >= rho
             low, high = torch.where(reached, low, middle), torch.where(reached, middle, high)
-        ctx.save_for_backward(high, logits, scale)
-        return high
+        high = torch.where(logits.isnan(), logits, high)
+        ctx.save_for_backward(high, nearer, logits, scale)
+        return high + nearer
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
-        zeta, logits, scale = ctx.saved_tensors
-        x_0, x_1 = zeta / scale, (zeta - 1) / scale
+        offset, nearer, logits, scale = ctx.saved_tensors
+        x_0, x_1 = (offset + nearer) / scale, (offset + (nearer - 1)) / scale
         log_q, log_a = logsigmoid(logits), logsigmoid(-logits)
         log_density = torch.logaddexp(log_a - 0.5 * x_0.square(), log_q - 0.5 * x_1.square())
         log_density = log_density - scale.log() - LOG_ROOT_TWO_PI
         # Phi(x_0) - Phi(x_1), taken in the tail that both are in
         flip = x_1 > 0
         between = _ndtr(torch.where(flip, -x_1, x_0)) - _ndtr(torch.where(flip, -x_0, x_1))
-        w_1 = torch.sigmoid(logits + (zeta - 0.5) / scale.square())
+        shift = logits + (offset + (nearer - 0.5)) / scale.square()
+        by_scale = torch.where(shift > 0, x_1 + torch.sigmoid(-shift) / scale, x_0 - shift.sigmoid() / scale)
         by_logits = between * torch.exp(log_q + log_a - log_density)
-        return _chain(gradient, torch.exp(-log_density), by_logits, x_0 - w_1 / scale)
+        return _chain(gradient, torch.exp(-log_density), by_logits, by_scale)
 
 
 class _OverlapLogistic(torch.autograd.Function):
@@ -434,7 +438,9 @@ def _chain(gradient: Tensor, *slopes: Tensor) -> tuple[Tensor, ...]:
 
 def _above(rho: Tensor, logits: Tensor) -> Tensor:
     """Return ``rho + q - 1`` from the smaller probabilities, none of them rounded to 1 first."""
-    return torch.where(rho < 0.5, rho - torch.sigmoid(-logits), logits.sigmoid() - (1 - rho))
+    # In float32 the library's logistic function is 0 from 89 on, where the exponential still has digits.
+    a = torch.where(logits > 80, torch.exp(-logits), torch.sigmoid(-logits))
+    return torch.where(rho < 0.5, rho - a, logits.sigmoid() - (1 - rho))
 
 
 def _log_root(b: Tensor, log_c: Tensor) -> tuple[Tensor, Tensor]:
@@ -492,19 +498,29 @@ def _second_antiderivative(x: Tensor) -> Tensor:
 
 def _spike_exp_sample(rho: Tensor, logits: Tensor, beta: Tensor) -> Tensor:
     above = _above(rho, logits)
-    t = above / logits.sigmoid()
+    t = torch.where(rho >= 1, 1, above / logits.sigmoid())
     moderate = torch.log1p(torch.expm1(beta.clamp(max=30)) * t) / beta
     # The argument of the logarithm is e^beta t + (1 - t) with 1 - t = (1 - rho)/q.
     large = 1 + torch.logaddexp(t.log(), torch.log1p(-rho) - logsigmoid(logits) - beta) / beta
+    # Next to the jump that argument is 1 + e^beta t, and 1 less the distance from 1 has no digits.
+    growth = beta + t.log()
+    large = torch.where(growth < 0, torch.log1p(growth.clamp(max=0).exp()) / beta, large)
     zeta = torch.where(beta < 30, moderate, large).clamp(0, 1)
-    return torch.where(above <= 0, 0, zeta)
+    return torch.where(_beyond_spike(rho, logits), zeta, 0)
+
+
+def _beyond_spike(rho: Tensor, logits: Tensor) -> Tensor:
+    """Whether the noise exceeds the mass of the spike, which is less than 1 even where q underflows."""
+    # Negated: NaN shall not pass for a sample in the spike.
+    return ~torch.where(rho >= 1, logits == -torch.inf, _above(rho, logits) <= 0)
 
 
 def _spike_exp_slopes(rho: Tensor, logits: Tensor, beta: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     zeta, above, rise = _spike_exp_sample(rho, logits, beta), _above(rho, logits), -torch.expm1(-beta)
     q, log_q = logits.sigmoid(), logsigmoid(logits)
     bottom = q * torch.exp(-beta) + rise * above
-    by_rho = rise / (beta * bottom)
+    steepest = torch.exp(torch.log(rise / beta) - log_q)
+    by_rho = torch.where(rho >= 1, steepest, rise / beta / bottom)
     by_logits = (1 - rho) * rise * torch.exp(logsigmoid(-logits) - beta.log() - bottom.log())
     beyond = (1 - rho) / q
     by_q = beyond * by_rho
@@ -514,8 +530,11 @@ def _spike_exp_slopes(rho: Tensor, logits: Tensor, beta: Tensor) -> tuple[Tensor
     # - (d log t / d beta) t / r(zeta | 1), with the slope of a log distribution function from the mirrored exponential
     sharp = above * (rest - _log_slope(zeta, rest, beta)) * by_rho
     by_beta = torch.where(beta < 2, _blunt_slope(zeta, rest, torch.ones_like(zeta), beta), sharp)
-    by_q, by_logits, by_rho, by_beta = (torch.where(above <= 0, 0, s) for s in (by_q, by_logits, by_rho, by_beta))
-    return by_q, by_logits, by_rho, by_beta
+    # At rho = 1 the sample stays 1, however steep it is there.
+    active = _beyond_spike(rho, logits)
+    moving = active & ~(rho >= 1)
+    by_q, by_logits, by_beta = (torch.where(moving, slope, 0) for slope in (by_q, by_logits, by_beta))
+    return by_q, by_logits, torch.where(active, by_rho, 0), by_beta
 
 
 def _log_slope(zeta: Tensor, rest: Tensor, beta: Tensor, log_weight: float | Tensor = 0.0) -> Tensor:
@@ -553,7 +572,7 @@ def _blunt_log_density(zeta: Tensor, logits: Tensor, beta: float) -> Tensor:
     x = beta * (zeta.clamp(0, 1) - 0.5)
     log_density = 0.5 * torch.log1p(torch.sinh(x).square()) + torch.log1p(torch.tanh(0.5 * logits) * torch.tanh(x))
     log_density = log_density - torch.log1p(_sinh_excess(torch.full_like(x, 0.5 * beta)))
-    return torch.where((zeta >= 0) & (zeta <= 1), log_density, -torch.inf)
+    return torch.where((zeta < 0) | (zeta > 1), -torch.inf, log_density)
 
 
 def _overlap_exp_root(rho: Tensor, logits: Tensor, beta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -573,6 +592,9 @@ def _overlap_exp_root(rho: Tensor, logits: Tensor, beta: Tensor) -> tuple[Tensor
         for less, log in ((w, log_m), (w_rest, log_m_rest))
     )
     low, high = rho <= 0, rho >= 1
+    # At the ends of the noise the root is that of the ends of the sample, also where b and c both underflow.
+    log_s = torch.where(low, torch.logaddexp(log_a, log_q - beta), log_s)
+    log_s = torch.where(high, torch.logaddexp(log_q, log_a - beta), log_s)
     return zeta.masked_fill(low, 0).masked_fill(high, 1), rest.masked_fill(low, 1).masked_fill(high, 0), log_s
 
 
@@ -585,9 +607,11 @@ def _overlap_exp_slopes(rho: Tensor, logits: Tensor, beta: Tensor) -> tuple[Tens
     toward_1 = w_rest * _log_slope(rest, zeta, beta, log_q - log_s)
     blunt = _blunt_slope(zeta, rest, torch.tanh(0.5 * logits), beta)
     by_beta = torch.where(beta < 2, blunt, (toward_1 - toward_0) / beta)
-    inside = (rho > 0) & (rho < 1)
-    by_q, by_logits, by_beta = (torch.where(inside, s, 0) for s in (by_q, by_logits, by_beta))
-    return by_q, by_logits, -torch.expm1(-beta) / beta * torch.exp(-log_s), by_beta
+    at_edge = (rho <= 0) | (rho >= 1)
+    by_q, by_logits, by_beta = (torch.where(at_edge, 0, s) for s in (by_q, by_logits, by_beta))
+    # One exponential: that of -log S alone may overflow where the slope does not.
+    by_rho = torch.exp(torch.log(-torch.expm1(-beta) / beta) - log_s)
+    return by_q, by_logits, by_rho, by_beta
 
 
 def _ndtr(x: Tensor) -> Tensor:
@@ -595,8 +619,9 @@ def _ndtr(x: Tensor) -> Tensor:
     return 0.5 * torch.special.erfc(-math.sqrt(0.5) * x)
 
 
-def _normal_mass(zeta: Tensor, logits: Tensor, scale: Tensor) -> Tensor:
-    below_0, below_1 = _ndtr(zeta / scale), _ndtr((zeta - 1) / scale)
+def _normal_mass(offset: Tensor, logits: Tensor, scale: Tensor, location: float | Tensor = 0.0) -> Tensor:
+    """Mass below ``location + offset``, for a location of 0 or 1."""
+    below_0, below_1 = _ndtr((offset + location) / scale), _ndtr((offset + (location - 1)) / scale)
     return torch.sigmoid(-logits) * below_0 + logits.sigmoid() * below_1
 
 

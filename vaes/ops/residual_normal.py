@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vaes.ops.gaussian import kl_standard
+
 BOUND = 5.0
 SMALLEST_SCALE = 0.01
 # Below this exponent log(log(1 + e^x)) is x - e^x / 2 to double precision.
@@ -21,8 +23,7 @@ def parameters(mean_p: Tensor, scale_p: Tensor, mean_shift: Tensor, scale_ratio:
 
 def kl(mean_shift: Tensor, scale_p: Tensor, scale_ratio: Tensor) -> Tensor:
     """Divergence of a residual posterior from its prior in nats, summed over the last axis."""
-    log_ratio = scale_ratio.log()
-    return (0.5 * ((mean_shift / scale_p).square() + torch.expm1(2 * log_ratio)) - log_ratio).sum(-1)
+    return kl_standard(mean_shift / scale_p, scale_ratio)
 
 
 def soft_clamp(raw: Tensor, bound: float = BOUND) -> Tensor:

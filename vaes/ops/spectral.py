@@ -73,7 +73,8 @@ def batched_step(weights: Sequence[Tensor], vectors: Sequence[Tensor], iteration
 def conv_norm(weight: Tensor, height: int, width: int) -> Tensor:
     """Exact norm of a dense convolution with stride 1 and circular padding on maps of the given size.
 
-    A real kernel has conjugate blocks at opposite frequencies, so half of them are enough.
+    A real kernel has conjugate blocks at opposite frequencies, so half of them are enough. For a weight that is NaN or
+    infinite, torch's factorisation raises ``torch.linalg.LinAlgError`` (on CPU).
     """
     blocks = torch.fft.rfft2(weight.to(_wide(weight.dtype)), (height, width)).permute(2, 3, 0, 1)
     return torch.linalg.svdvals(blocks).amax().to(weight.dtype)
@@ -91,7 +92,10 @@ def conv_norm_estimate(weight: Tensor, start: Tensor, iterations: int) -> Tensor
 
 
 def lipschitz_bounds(weight: Tensor, groups: int) -> tuple[Tensor, Tensor]:
-    """Lower and upper bound on the norm of a convolution from its reshaped weight, group by group."""
+    """Lower and upper bound on the norm of a convolution from its reshaped weight, group by group.
+
+    For a weight that is NaN or infinite, torch's factorisation raises ``torch.linalg.LinAlgError`` (on CPU).
+    """
     blocks = weight.to(_wide(weight.dtype)).reshape(groups, weight.shape[0] // groups, -1)
     lower = torch.linalg.svdvals(blocks).amax().to(weight.dtype)
     return lower, weight.shape[-1] * lower

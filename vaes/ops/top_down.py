@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vaes.ops.gaussian import HALF_LOG_TWO_PI
+from vaes.ops.gaussian import HALF_LOG_TWO_PI, kl
 
 
 def log_density(z: Sequence[Tensor], mean: Sequence[Tensor], scale: Sequence[Tensor]) -> Tensor:
@@ -27,7 +27,7 @@ def group_kl(
     mean_q: Sequence[Tensor], scale_q: Sequence[Tensor], mean_p: Sequence[Tensor], scale_p: Sequence[Tensor]
 ) -> Tensor:
     """Analytic divergence of each group (L, ...) in nats, summed over its variables."""
-    return torch.stack([_divergence(*group).sum(-1) for group in zip(mean_q, scale_q, mean_p, scale_p, strict=True)])
+    return torch.stack([kl(*group) for group in zip(mean_q, scale_q, mean_p, scale_p, strict=True)])
 
 
 def elbo(
@@ -43,12 +43,6 @@ def elbo(
 
 def _log_normal(z: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
     return -0.5 * ((z - mean) / scale).square() - scale.log() - HALF_LOG_TWO_PI
-
-
-def _divergence(mean_q: Tensor, scale_q: Tensor, mean_p: Tensor, scale_p: Tensor) -> Tensor:
-    """KL per variable; the scale part by expm1 of one log ratio, so that it does not cancel between equals."""
-    log_ratio = (scale_q / scale_p).log()
-    return 0.5 * (((mean_q - mean_p) / scale_p).square() + torch.expm1(2 * log_ratio)) - log_ratio
 
 
 def _total(terms: list[Tensor]) -> Tensor:

@@ -7,9 +7,13 @@ Python floats and integers (passed as they are), callables.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 
@@ -20,6 +24,20 @@ def strategy(function: str) -> SearchStrategy[dict[str, Any]]:
     if found is None:
         raise ValueError(f"tests/conformance/inputs/{topic}.py must define {name}() for {function}")
     return found()
+
+
+@cache
+def example(function: str) -> dict[str, Any]:
+    """Return the largest of the first draws of a strategy, the same in every run; copy what you change."""
+    drawn = []
+
+    @settings(max_examples=5, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def draw(data: st.DataObject) -> None:
+        drawn.append(data.draw(strategy(function)))
+
+    draw()
+    return max(drawn, key=lambda d: sum(np.size(v) for v in d.values() if isinstance(v, np.ndarray)))
 
 
 def dtypes(function: str) -> tuple[str, ...]:

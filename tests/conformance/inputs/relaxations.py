@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from tests.conformance.inputs.common import array, scale_numbers, shapes
 
@@ -231,11 +231,7 @@ def overlap_logistic_offsets() -> SearchStrategy[dict[str, Any]]:
 
 @st.composite
 def overlap_logistic_grad(draw: DrawFn) -> dict[str, Any]:
-    """Without shares of 1e-150, whose squares the measure of the error cannot hold; 0 itself may come."""
-    drawn = {**draw(_noisy(ends=False)), **draw(_located())}
-    kappa = (drawn["mean_1"] - drawn["mean_0"]) / drawn["scale"]
-    assume(not 200 < kappa < 900)
-    return drawn
+    return {**draw(_noisy(ends=False)), **draw(_located())}
 
 
 @st.composite
@@ -270,14 +266,8 @@ def binary_concrete_logit(draw: DrawFn) -> dict[str, Any]:
     }
 
 
-@st.composite
-def binary_concrete_icdf(draw: DrawFn) -> dict[str, Any]:
-    """Without samples of 1e-100, whose squares the measure of the error cannot hold; 0 and 1 themselves may come."""
-    drawn = draw(binary_concrete_logit())
-    with np.errstate(divide="ignore"):
-        y = np.abs(drawn["logits"] + logit(drawn["rho"])) / drawn["temperature"]
-    assume(((y < 200) | (y > 800)).all())
-    return drawn
+def binary_concrete_icdf() -> SearchStrategy[dict[str, Any]]:
+    return binary_concrete_logit()
 
 
 @st.composite
