@@ -21,6 +21,6 @@ def load() -> None:
     deterministic; which these are depends on the worker and on the tests before, so they are left out.
     """
     providers._get_local_constants = providers.Constants
-    settings.register_profile("ci", max_examples=30, derandomize=True, database=None, **COMMON)
+    settings.register_profile("ci", max_examples=20, derandomize=True, database=None, **COMMON)
     settings.register_profile("thorough", max_examples=500, **COMMON)
     settings.load_profile("ci")

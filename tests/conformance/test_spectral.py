@@ -61,7 +61,9 @@ def test_estimate_is_never_above_the_norm(case) -> None:
     top = singular_values(case["weight"])[0]
     got = [estimate(case["weight"], case["vector"], n) for n in (1, 2, 4, 40)]
     assert all(0 <= g <= top * (1 + 1e-12) for g in got)
-    assert all(a <= b * (1 + 1e-9) + 1e-12 for a, b in itertools.pairwise(got))
+    # Products shorter than the floor of the normalisation, 1e-3, are not stretched to length 1: estimates shrink there.
+    if got[0] >= 1e-3:
+        assert all(a <= b * (1 + 1e-9) + 1e-12 for a, b in itertools.pairwise(got))
 
 
 def test_rank_one_converges_at_once(rng) -> None:
