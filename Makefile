@@ -10,7 +10,7 @@ evidence: .venv/.installed
 	$(BIN)/evidence report
 
 test: .venv/.installed
-	$(BIN)/pytest -n auto --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadgroup
 
 lint: .venv/.installed
 	$(BIN)/ruff check .

@@ -12,11 +12,11 @@ from reproductions.report.mathml import mathml
 from reproductions.report.prose import inline, markdown_math
 
 
-@pytest.mark.parametrize("equation_id", list(EQUATIONS))
-def test_every_registered_formula_is_typeset(equation_id: str) -> None:
-    root = ET.fromstring(mathml(EQUATIONS[equation_id].latex))
-    assert root.tag == "math"
-    assert "\\" not in "".join(root.itertext())
+def test_every_registered_formula_is_typeset() -> None:
+    for row in EQUATIONS.values():
+        root = ET.fromstring(mathml(row.latex))
+        assert root.tag == "math", row.id
+        assert "\\" not in "".join(root.itertext()), row.id
 
 
 @pytest.mark.parametrize(
