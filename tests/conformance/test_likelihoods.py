@@ -419,7 +419,7 @@ def test_mixture_shares_parameters_between_images() -> None:
         torch.testing.assert_close(got, want)
 
 
-def test_gradient_of_a_network_output_is_checked() -> None:
+def test_gradient_of_a_network_output_also_compiled() -> None:
     """Gradcheck through the parts of one tensor, as a network gives it; the same without breaks when compiled."""
     from vaes.ops.likelihoods import mixture_of_logistics, split_mixture
 
