@@ -237,8 +237,8 @@ def mixture_mean(
 
 def categorical_sample(logits: Tensor, noise: Tensor) -> Tensor:
     """Draw levels from logits (..., L) by the Gumbel maximum, with uniform noise of the same shape."""
-    # The least of exponential clocks with rates exp(a).
-    return (logits - (-noise.log()).log()).argmax(-1)
+    # The least of exponential clocks with rates exp(a); in half precision clocks would tie.
+    return (_wide(logits) - (-_wide(noise).log()).log()).argmax(-1)
 
 
 def categorical_mean(logits: Tensor) -> Tensor:
@@ -249,7 +249,7 @@ def categorical_mean(logits: Tensor) -> Tensor:
 
 def bitwise_sample(logits: Tensor, noise: Tensor) -> Tensor:
     """Draw levels bit by bit from logits (..., n), with uniform noise of the same shape."""
-    return from_bits(torch.logit(noise) < logits)
+    return from_bits(torch.logit(_wide(noise)) < logits)
 
 
 def bitwise_mean(logits: Tensor) -> Tensor:
