@@ -1,4 +1,4 @@
-"""Sampling from a hierarchy: temperature, fixed scales, the nearest training image, smoothed posteriors."""
+"""Sampling from a hierarchy: temperature, fixed scales, smoothed posteriors."""
 
 from __future__ import annotations
 
@@ -165,10 +165,3 @@ def smoothed_posterior_sample(
         raise ValueError(f"upper_noise must be (B, {outputs.shape[-1] // 2}), got shape {upper_noise.shape}")
     means, log_scales = np.split(outputs, 2, axis=-1)
     return means.mean(axis=0) + np.exp(log_scales).mean(axis=0) * upper_noise
-
-
-def _middle(x: Array) -> Array:
-    """Middle half of the maps, flattened."""
-    height, width = x.shape[2:]
-    rows, columns = slice(height // 4, height - height // 4), slice(width // 4, width - width // 4)
-    return x[:, :, rows, columns].reshape(len(x), -1)

@@ -404,6 +404,11 @@ def test_init_centres_the_output(implementation, case) -> None:
         (normalisation.weight_norm, ([[0.0]], [1.0]), r"norm of direction \+ epsilon must be > 0, got 0\.0"),
         (normalisation.initial_log_gain, ([1.0],), r"direction must have shape \(O, \.\.\.\), got \(1,\)"),
         (normalisation.init_by_deviation, ([[1.0], [2.0]], 0.0), r"target must be > 0, got 0\.0"),
+        (
+            normalisation.init_by_deviation,
+            ([[1.0]], 1.0),
+            r"output must hold at least 2 values per channel, got shape \(1, 1\)",
+        ),
         (normalisation.init_by_variance, ([[1.0], [2.0]], 1.0, 0.0), r"epsilon must be > 0, got 0\.0"),
     ],
 )

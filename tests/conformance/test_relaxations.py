@@ -1150,6 +1150,7 @@ def test_gradients_are_finite_at_every_corner(implementation, name: str, dtype: 
         (lambda: relaxations.binary_concrete_icdf(0.5, 0.0, -1.0), "temperature must be > 0, got -1.0"),
         (lambda: relaxations.gumbel_softmax([0.0], [1.0], 1.0), "uniform must lie strictly between 0 and 1"),
         (lambda: relaxations.smoothing_inverse_cdf(0.5, 0.0, "cauchy", 1.0), "family must be one of .* got 'cauchy'"),
+        (lambda: relaxations.overlap_exp_icdf_asinh(0.5, 1.5, 8.0), r"q must lie in \[0, 1\], got 1\.5"),
         (lambda: relaxations.smoothed_log_density(0.5, 0.0, "spike_exp", 1.0), "family must be .* got 'spike_exp'"),
         (lambda: relaxations.smoothing_log_ratio(0.5, "cauchy", 1.0), "family must be one of .* got 'cauchy'"),
         (lambda: relaxations.inverse_cdf_curve(0.5, 0.5, "normal", 1.0), "family must be .* got 'normal'"),
@@ -1158,3 +1159,11 @@ def test_gradients_are_finite_at_every_corner(implementation, name: str, dtype: 
 def test_bad_input_is_named(call, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("beta", [0.5, 8.0])
+def test_smoothed_density_ends_with_the_unit_interval(implementation, beta: float) -> None:
+    zeta = np.array([-0.5, 1.0 + 1e-9, 1.5])
+    arguments = {"zeta": zeta, "logits": np.zeros(3), "family": "overlap_exp", "setting": beta}
+    assert np.all(relaxations.smoothed_log_density(**arguments) == -np.inf)
+    assert np.all(implementation.call("relaxations.smoothed_log_density", **arguments) == -np.inf)

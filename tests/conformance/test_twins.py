@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import HealthCheck, Phase, given, settings
@@ -9,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from reference import registry
 from tests.conformance import inputs
 from tests.conformance.comparison import allowed, gradient_discrepancy, message, value_discrepancy
-from tests.conformance.implementation import Implementation
+from tests.conformance.implementation import DTYPES, Implementation
 
 FUNCTIONS = sorted(registry.functions())
 CASES = [(function, dtype) for function in FUNCTIONS for dtype in inputs.dtypes(function)]
@@ -19,6 +22,8 @@ PER_DTYPE = {"float64": 1.0, "float32": 0.5, "bfloat16": 0.5}
 # A gradient costs a dozen evaluations of the reference per argument.
 PER_KIND = {"value": 1.0, "gradient": 0.5}
 
+# Shares of a whole number of updates.
+COUNTED = {"optimisers.skip_rate"}
 
 EXAMPLES: int | None = None
 PHASES = tuple(phase for phase in Phase if phase is not Phase.explain)
@@ -54,6 +59,22 @@ def test_value(function: str, dtype: str, implementation: Implementation) -> Non
 @pytest.mark.parametrize(("function", "dtype"), GRADIENTS, ids=[f"{f}-{d}" for f, d in GRADIENTS])
 def test_gradient(function: str, dtype: str, implementation: Implementation) -> None:
     run(function, dtype, implementation, gradient_discrepancy, "gradient")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_result_has_the_dtype_of_the_arguments(function: str, implementation: Implementation) -> None:
+    for dtype in inputs.dtypes(function):
+        tensors = implementation.tensors(inputs.example(function), dtype)
+        result = implementation.find(function)(**tensors)
+        wanted = torch.float64 if function in COUNTED or not _float_tensors(tensors.values()) else DTYPES[dtype]
+        found = {part.dtype for part in _float_tensors(result if isinstance(result, tuple) else [result])}
+        assert found <= {wanted}, f"{found} for arguments in {dtype}"
+
+
+def _float_tensors(values: Iterable[Any]) -> list[torch.Tensor]:
+    """The floating-point tensors among the values, also inside lists."""
+    flat = [item for value in values for item in (value if isinstance(value, list) else [value])]
+    return [item for item in flat if torch.is_tensor(item) and item.is_floating_point()]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

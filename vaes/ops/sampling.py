@@ -44,8 +44,3 @@ def smoothed_posterior_sample(
     """Upper latent from mean and scale averaged over K correlated copies of the lower latent, ``fresh`` (K, B, n)."""
     means, log_scales = f(correlated_sample(mean, scale, noise, fresh, rho)).chunk(2, -1)
     return torch.addcmul(means.mean(0), log_scales.exp().mean(0), upper_noise)
-
-
-def _middle(x: Tensor) -> Tensor:
-    height, width = x.shape[2:]
-    return x[:, :, height // 4 : height - height // 4, width // 4 : width - width // 4].flatten(1)

@@ -41,7 +41,7 @@ def explained_share(draw: DrawFn) -> dict[str, Any]:
 
 @st.composite
 def smoothed_posterior_sample(draw: DrawFn) -> dict[str, Any]:
-    batch, n, m, samples = 2, draw(st.integers(1, 2)), draw(st.integers(1, 2)), draw(st.sampled_from([1, 2, 5]))
+    batch, n, m, samples = 2, draw(st.integers(1, 2)), draw(st.sampled_from([1, 3])), draw(st.sampled_from([1, 2, 5]))
     return {
         "f": TanhNetwork.random(draw(st.integers(0, 10_000)), n, outputs=2 * m),
         "mean": array(draw, real_numbers(2), (batch, n)),
