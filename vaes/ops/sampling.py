@@ -1,4 +1,4 @@
-"""Sampling from a hierarchy: temperature, fixed scales, the nearest training image, smoothed posteriors."""
+"""Sampling from a hierarchy: temperature, fixed scales, smoothed posteriors."""
 
 from __future__ import annotations
 
