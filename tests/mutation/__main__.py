@@ -86,7 +86,7 @@ def report(found: dict[str, Any], reasons: dict[str, str]) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("command", choices=("sample", "score"))
-    parser.add_argument("--size", type=int, default=800)
+    parser.add_argument("--size", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--mutants", type=Path, default=Path("mutants"))
     options = parser.parse_args()
