@@ -98,6 +98,9 @@ def gradient_discrepancy(
     total = sum((o * torch.as_tensor(c).to(o)).sum() for o, c in zip(outputs, cotangents, strict=True))
     gradients = torch.autograd.grad(total, leaves, allow_unused=True)
     size = _weighted_scale(reference, arguments, cotangents)
+    if not np.isfinite(size):
+        # NaN by definition (a correlation of ties) has no derivative.
+        return None
     worst: Discrepancy | None = None
     for place, gradient in zip(places, gradients, strict=True):
         point = _at(arguments, place)
