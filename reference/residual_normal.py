@@ -378,8 +378,11 @@ def softplus_parameters(
 
 
 def _twice_scale_part(log_ratio: Array) -> Array:
-    """r^2 - 1 - log r^2 from log r: the printed sum cancels near r = 1."""
-    return np.expm1(2 * log_ratio) - 2 * log_ratio
+    """r^2 - 1 - log r^2 from log r: the printed sum cancels near r = 1, and there expm1 to second order still."""
+    x = 2 * log_ratio
+    # exp(x) - 1 - x = x^2/2 1F1(1; 3; x)
+    near = 0.5 * x**2 * special.hyp1f1(1, 3, np.clip(x, -0.5, 0.5))
+    return np.where(np.abs(x) < 0.5, near, np.expm1(x) - x)
 
 
 def _clamped_difference(raw: Array, shift: Array) -> Array:
