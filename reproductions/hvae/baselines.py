@@ -6,7 +6,7 @@ seed; members share parameters at the start, data order and, but for the importa
 values of free bits the claims use 1, the one with the best L_100 on pilot seeds, as the paper shows the best of them.
 
 At the gpu scale the shapes are the paper's, 40-40-40-40 and 64-32-16-8, on MNIST, 100,000 steps. One step of the ten
-members without importance samples takes 0.12 and 0.18 s on one CPU core: 3.3 and 5.1 hours for one seed.
+members without importance samples takes 0.12 and 0.18 s on one core of a busy machine: 3.3 and 5.1 hours for one seed.
 """
 
 from __future__ import annotations

@@ -15,12 +15,10 @@ import torch
 
 from reference import registry
 from tests.conformance import comparison, corners, measure_corners, printed
-from tests.conformance.implementation import DEFAULT, Implementation
+from tests.conformance.implementation import Implementation
 
 FUNCTIONS = corners.functions()
 ERRATA = [row for row in registry.EQUATIONS.values() if row.erratum]
-# Twins that break a promise today, with the smallest counterexample; a repair must remove the line.
-KNOWN: dict[tuple[str, str], str] = {}
 
 
 def record_of(function: str, device: str = "cpu") -> dict[str, Any]:
@@ -38,28 +36,17 @@ def judge(function: str, kind: str, found: measure_corners.Errors, device: str) 
     assert found.ulps <= limit, f"{function}: {found.ulps:.4g} ulps, allowed {limit:.4g}, {where}\n{rerun}"
 
 
-def check(function: str, kind: str, found: measure_corners.Errors, implementation: Implementation) -> None:
-    """Judge; of the project's own twins, those that are known to fail must fail."""
-    reason = KNOWN.get((function, kind)) if implementation.source == DEFAULT else None
-    if reason is None:
-        judge(function, kind, found, implementation.device)
-        return
-    with pytest.raises(AssertionError):
-        judge(function, kind, found, implementation.device)
-    pytest.xfail(reason)
-
-
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_value(function: str, implementation: Implementation) -> None:
     [found] = measure_corners.value_errors(function, [implementation.find(function)], implementation)
     assert found.points
-    check(function, "value", found, implementation)
+    judge(function, "value", found, implementation.device)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_gradient(function: str, implementation: Implementation) -> None:
     found = measure_corners.gradient_errors(function, implementation)
-    check(function, "gradient", found, implementation)
+    judge(function, "gradient", found, implementation.device)
 
 
 PLANTED = ("dvaepp/E4", "dvaepp/E6", "dvaepp/E15", "nvae/E5", "sigma-vae/E28", "sigma-vae/E13", "efficient-vdvae/E13")

@@ -1,6 +1,6 @@
 """Draw a sample of mutmut's mutants, or score the ones that ran: ``python -m tests.mutation sample | score``.
 
-mutmut makes some 27 000 mutants of ``reference`` and ``vaes/ops``; a run over all of them takes days on two cores, a
+mutmut makes tens of thousands of mutants of ``reference`` and ``vaes/ops``; a run over all of them takes hours, a
 uniform sample of a few hundred gives the same score to a few percent. Both commands read the folder ``mutants`` that
 ``mutmut run`` leaves in the working directory.
 """
@@ -16,12 +16,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from mutmut.stats import status_by_exit_code
 from scipy.stats import binomtest
 
 HERE = Path(__file__).parent
 SCORE, REASONS = HERE / "score.json", HERE / "reasons.json"
-# pytest's exit statuses as mutmut keeps them: 0 passed (the mutant lives), 1 failed; 33 no test reaches it.
-SURVIVED, KILLED, NO_TESTS = 0, (1, 3), 33
+# What mutmut's words for an exit status come to; any other word (skipped, suspicious) is no verdict.
+CAUGHT, ALIVE = ("killed", "timeout"), ("survived", "no tests")
 
 
 def results(folder: Path) -> dict[str, int | None]:
@@ -40,10 +41,11 @@ def sample(names: list[str], size: int, seed: int) -> list[str]:
 
 
 def outcome(status: int) -> str:
-    """Say what an exit status means for the mutant; everything that is not a plain pass or failure is a timeout."""
-    if status == SURVIVED:
-        return "survived"
-    return "killed" if status in KILLED else "no test" if status == NO_TESTS else "timeout"
+    """Return mutmut's word for an exit status; raise if it is no verdict."""
+    word = str(status_by_exit_code[status])
+    if word not in CAUGHT + ALIVE:
+        raise ValueError(f"exit status must mean {', '.join(CAUGHT + ALIVE)}, got {status} ({word})")
+    return word
 
 
 def difference(name: str) -> str:
@@ -56,7 +58,7 @@ def score(statuses: dict[str, int | None], names: list[str], commit: str) -> dic
     """Return counts, the killed share with its 95 % interval, and every mutant that lives."""
     outcomes = {name: outcome(status) for name in names if (status := statuses[name]) is not None}
     counts = Counter(outcomes.values())
-    caught = counts["killed"] + counts["timeout"]
+    caught = sum(counts[word] for word in CAUGHT)
     interval = binomtest(caught, len(outcomes)).proportion_ci(method="wilson")
     return {
         "commit": commit,
@@ -69,7 +71,7 @@ def score(statuses: dict[str, int | None], names: list[str], commit: str) -> dic
             package: dict(Counter(o for name, o in outcomes.items() if name.startswith(package)))
             for package in ("reference", "vaes.ops")
         },
-        "survivors": {name: difference(name) for name, o in outcomes.items() if o in ("survived", "no test")},
+        "survivors": {name: difference(name) for name, o in outcomes.items() if o in ALIVE},
     }
 
 
