@@ -662,6 +662,25 @@ def test_categorical_sample_follows_its_mass(rng) -> None:
     assert_mean(draws.astype(float), float(likelihoods.categorical_mean(logits)), planted=0.02)
 
 
+def half_precision_misses(implementation, draw: str) -> float:
+    """Share of draws whose level is not that of the rounded inputs."""
+    rng = np.random.default_rng(20200101)
+    arguments = {"logits": 3 * rng.normal(size=(20_000, 6)), "noise": rng.uniform(1 / 256, 1 - 1 / 256, (20_000, 6))}
+    rounded = {name: torch.as_tensor(value).bfloat16().double().numpy() for name, value in arguments.items()}
+    wanted = getattr(likelihoods, draw)(**rounded)
+    got = implementation.call(f"likelihoods.{draw}", dtype="bfloat16", **arguments)
+    return float(np.mean(got != wanted))
+
+
+# Scores in half precision would tie and choose another level in 0.2 % of these draws.
+def test_categorical_sample_in_half_precision(implementation) -> None:
+    assert half_precision_misses(implementation, "categorical_sample") < 2e-4
+
+
+def test_bitwise_sample_in_half_precision(implementation) -> None:
+    assert half_precision_misses(implementation, "bitwise_sample") < 2e-4
+
+
 def test_categorical_sample_of_a_certain_level() -> None:
     noise = (np.arange(6) + 0.5) / 6
     assert int(likelihoods.categorical_sample([0.0, 0, 0, 500, 0, 0], noise)) == 3

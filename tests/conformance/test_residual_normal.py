@@ -310,6 +310,20 @@ def test_exponential_kl_of_the_worked_example() -> None:
     assert got + (0.4 - 1) * (-0.9 - 0.3) == pytest.approx(1.1432, abs=5e-5)
 
 
+def test_exponential_kl_next_to_equality_at_50_digits(implementation) -> None:
+    """The scale part is of second order in the difference of the raw values: neither side may lose it to rounding."""
+    for raw, slope in ((1e-3, math.log(2)), (-1e-6, 1.0), (0.2, 1.0), (-0.2, 1.5)):
+        case = {name: np.array([value]) for name, value in (("mean_q", 0.0), ("mean_p", 0.0), ("raw_p", 0.0))}
+        case |= {"raw_q": np.array([raw]), "slope": slope}
+        with mpmath.workdps(50):
+            doubled = 2 * mpmath.mpf(slope) * mpmath.mpf(raw)
+            wanted = float((mpmath.expm1(doubled) - doubled) / 2)
+        assert float(residual_normal.exponential_kl(**case)) == pytest.approx(wanted, rel=2e-15, abs=0)
+        assert float(implementation.call("residual_normal.exponential_kl", **case)) == pytest.approx(
+            wanted, rel=2e-15, abs=0
+        )
+
+
 @given(inputs.exponential_kl())
 def test_exponential_kl_is_the_gaussian_divergence(implementation, case) -> None:
     scale_q, scale_p = (np.exp(case["slope"] * case[name]) for name in ("raw_q", "raw_p"))

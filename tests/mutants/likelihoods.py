@@ -9,7 +9,7 @@ from torch.nn.functional import softplus
 
 from tests.mutants import killed_by
 from vaes.ops import likelihoods
-from vaes.ops.quantisation import to_bits
+from vaes.ops.quantisation import from_bits, to_bits
 
 
 @killed_by("test_categorical_sums_to_one")
@@ -280,3 +280,13 @@ def logistic_sample__standard_deviation_for_scale(mean, scale, noise):
 @killed_by("test_logistic_sample_is_the_mean_in_the_middle")
 def logistic_sample__half_of_the_logit(mean, scale, noise):
     return mean - scale * noise.log()
+
+
+@killed_by("test_categorical_sample_in_half_precision")
+def categorical_sample__clocks_in_half_precision(logits, noise):
+    return (logits - (-noise.log()).log()).argmax(-1)
+
+
+@killed_by("test_bitwise_sample_in_half_precision")
+def bitwise_sample__scores_in_half_precision(logits, noise):
+    return from_bits(torch.logit(noise) < logits)
