@@ -37,7 +37,13 @@ def importance_weighted(log_weights: ArrayLike) -> Array:
     if log_weights.ndim == 0 or len(log_weights) == 0:
         raise ValueError(f"log_weights must hold at least one sample (k, ...), got shape {log_weights.shape}")
     # The weights themselves under- and overflow (log w is of order -100 to -10000).
-    return logsumexp(log_weights, axis=0) - np.log(len(log_weights))
+    bound = logsumexp(log_weights, axis=0) - np.log(len(log_weights))
+    # Of nearly equal weights the two logs share their digits; the mean excess over the largest has its own.
+    largest = np.max(log_weights, axis=0)
+    with np.errstate(invalid="ignore"):
+        excess = log_weights - largest
+    near = np.min(excess, axis=0) > -1
+    return np.where(near, largest + np.log1p(np.mean(np.expm1(np.where(near, excess, 0)), axis=0)), bound)
 
 
 def importance_weights(log_weights: ArrayLike) -> Array:

@@ -693,10 +693,12 @@ def running_variance(variances: ArrayLike, decay: ArrayLike) -> Array:
         raise ValueError(f"variances must be (T, ...), got shape {variances.shape}")
     if single("decay", decay) >= 1:
         raise ValueError(f"decay must be < 1, got {float(decay)!r}")
-    average, averages = np.zeros(variances.shape[1:]), []
-    for step, variance in enumerate(variances, start=1):
+    average, weight, averages = np.zeros(variances.shape[1:]), 0.0, []
+    for variance in variances:
         average = decay * average + (1 - decay) * variance
-        averages.append(average / (1 - decay**step))
+        # 1 - rho^t as the average of ones: next to rho = 1 the difference has no digits.
+        weight = decay * weight + (1 - decay)
+        averages.append(average / weight)
     return np.stack(averages)
 
 
@@ -858,7 +860,7 @@ def gamma_marginal(squared_error: ArrayLike, dims: int, shape_p: ArrayLike, rate
     a, _ = optimal_gamma(squared_error, dims, shape_p, rate_p)
     a0, b0 = positive("shape_p", shape_p), positive("rate_p", rate_p)
     # The logarithms of the gamma functions without Stirling's main terms, which are in the thousands.
-    gammas = (a0 - 0.5) * np.log(a / a0) - 0.5 * dims + _stirling(a) - _stirling(a0)
+    gammas = (a0 - 0.5) * np.log1p(0.5 * dims / a0) - 0.5 * dims + _stirling(a) - _stirling(a0)
     body = a * np.log1p(np.asarray(squared_error) / (2 * b0)) + 0.5 * dims * np.log(2 * np.pi * b0 / a)
     return gammas - body
 
@@ -943,13 +945,19 @@ def optimal_lognormal(
             return log_error - 2 * v0 * (pull - dims) + 2 / (2 * pull + 1 / v0) - w
 
         low, high = min(np.log(dims), log_error) - 1, max(np.log(dims), log_error + 1 / dims) + 1
-        return optimize.brentq(residual, low, high, xtol=1e-15, rtol=1e-15)
+        w = optimize.brentq(residual, low, high, xtol=1e-15, rtol=1e-15)
+        # The bracket stays some ulps wide, which are a dozen of P: a Newton step.
+        pull = np.exp(w)
+        return w + residual(w) / (2 * v0 * pull + 4 * pull / (2 * pull + 1 / v0) ** 2 + 1)
 
     logs = np.log(squared_error) - 2 * mean_p
     w = np.vectorize(log_pull, otypes=[float])(np.broadcast_to(logs, shape), variance_p)
-    variance = 1 / (2 * np.exp(w) + 1 / variance_p)
-    # The logarithm of the first equation; the second form of P cancels for a wide prior.
-    return 0.5 * (np.log(squared_error) - w) + variance, variance
+    pull = np.exp(w)
+    variance = 1 / (2 * pull + 1 / variance_p)
+    # The logarithm of the first equation cancels for a narrow prior, the second form of P for a wide one.
+    narrow = variance_p * np.maximum(pull, dims) < 1
+    mean = np.where(narrow, mean_p + variance_p * (pull - dims), 0.5 * (np.log(squared_error) - w) + variance)
+    return mean, variance
 
 
 def nelbo(nll: ArrayLike, kl: ArrayLike) -> Array:
@@ -1056,9 +1064,12 @@ def _nll_at(error: Array, dims: int, floor: float) -> Array:
 
 
 def _digamma_less_log(a: Array) -> Array:
-    r"""psi(a) - log a; where the two cancel, the series :math:`-\sum_{m\ge2}(-1)^m\zeta(m,a)/m`."""
-    series = -_hurwitz_sum(1 / ORDERS, a)
-    return np.where(a < 2, special.digamma(a) - np.log(a), series)
+    r"""psi(a) - log a, which cancel, by the series :math:`-\sum_{m\ge2}(-1)^m\zeta(m,a)/m`.
+
+    Below 2 it starts at a + 2; a step down from x + 1 adds log(1 + 1/x) - 1/x.
+    """
+    series = -_hurwitz_sum(1 / ORDERS, np.where(a < 2, a + 2, a))
+    return series + np.where(a < 2, sum((2 * _log_step(x) - 1 / x) / (2 * x + 1) for x in (a, a + 1)), 0)
 
 
 def _stirling(a: Array) -> Array:
@@ -1069,7 +1080,13 @@ def _stirling(a: Array) -> Array:
     Below 2 it starts at a + 2; a step down from x + 1 adds (x + 1/2) log(1 + 1/x) - 1.
     """
     series = _hurwitz_sum((ORDERS - 1) / (2 * ORDERS * (ORDERS + 1)), np.where(a < 2, a + 2, a))
-    return series + np.where(a < 2, sum((x + 0.5) * np.log1p(1 / x) - 1 for x in (a, a + 1)), 0)
+    return series + np.where(a < 2, _log_step(a) + _log_step(a + 1), 0)
+
+
+def _log_step(x: Array) -> Array:
+    r"""(x + 1/2) log(1 + 1/x) - 1; where the two cancel as artanh(v)/v - 1 at v = 1/(2 x + 1)."""
+    square = (2 * x + 1) ** -2
+    return np.where(x < 0.5, (x + 0.5) * np.log1p(1 / x) - 1, square / 3 * special.hyp2f1(1, 1.5, 2.5, square))
 
 
 def _hurwitz_sum(coefficients: Array, a: Array) -> Array:

@@ -393,7 +393,13 @@ def _smoothed_log_ratio(logits: ArrayLike, prior_logits: ArrayLike, log_ratio: A
     if log_ratio.ndim == 0:
         raise ValueError("log_ratio must have a sample axis first, got a scalar")
     broadcast(logits=logits, prior_logits=prior_logits, log_ratio=log_ratio)
-    posterior, prior = (np.logaddexp(log_expit(-k), log_expit(k) + log_ratio) for k in (logits, prior_logits))
+    # A weak ratio leaves the sum of both weights no digits beyond 1.
+    near = np.abs(log_ratio) < 1
+    weak = np.expm1(np.where(near, log_ratio, 0))
+    posterior, prior = (
+        np.where(near, np.log1p(expit(k) * weak), np.logaddexp(log_expit(-k), log_expit(k) + log_ratio))
+        for k in (logits, prior_logits)
+    )
     return np.sum(posterior - prior, axis=-1)
 
 

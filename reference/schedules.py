@@ -282,11 +282,16 @@ def hold_then_cosine(
     decay = non_negative("start - warmup", finite("start", start) - warmup) + warmup
     length = decay + positive("length - start", finite("length", length) - decay)
     if recursive:
-        divisor = np.where(step <= length, 1 + np.cos(np.pi * (decay - 1) / length), 2)
-        share = (1 + np.cos(np.pi * step / length)) / divisor
+        share = _cosine_share(length - step, length)
+        share = share / np.where(step <= length, _cosine_share(length - (decay - 1), length), 1)
     else:
-        share = 0.5 * (1 + np.cos(np.pi * np.clip(step - decay, 0, length) / length))
+        share = _cosine_share(np.clip(decay + length - step, 0, length), length)
     return np.where(step < decay, (floor + gap) * np.minimum(1, step / warmup), floor + gap * share)
+
+
+def _cosine_share(left: Array, length: Array) -> Array:
+    r""":math:`\frac12(1+\cos\frac{\pi t}T)` from what is left, :math:`T-t`: next to the end the sum cancels."""
+    return -0.5 * special.cosm1(np.pi * left / length)
 
 
 def exponential_decay(step: ArrayLike, initial: float, factor: float, floor: float) -> Array:

@@ -481,6 +481,16 @@ def test_per_image_gain_at_50_digits(implementation) -> None:
     assert float(calibration.per_image_gain([0.1] * 3, 3)) == pytest.approx(0, abs=1e-30)
 
 
+@given(inputs.per_image_gain())
+def test_per_image_gain_is_a_divergence_of_gaussians(implementation, case) -> None:
+    """The mean over images of KL(N(0, m_x) || N(0, mean m)) per value: no formula of its own."""
+    errors, dims = torch.as_tensor(case["squared_error"]), case["dims"]
+    own, shared = (torch.distributions.Normal(0.0, variance.sqrt()) for variance in (errors, errors.mean()))
+    wanted = dims * float(torch.distributions.kl_divergence(own, shared).mean())
+    for got in (calibration.per_image_gain(**case), implementation.call("calibration.per_image_gain", **case)):
+        assert float(got) == pytest.approx(wanted, rel=1e-9, abs=1e-14 * dims)
+
+
 def test_error_variances_of_equal_errors_are_nothing(implementation) -> None:
     """In single precision the mean of three equal numbers may be another number; neither value nor slope see it."""
     for level in torch.arange(1, 50, device=implementation.device) / 7:

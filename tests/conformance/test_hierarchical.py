@@ -5,9 +5,11 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from torch.distributions import Normal
 
 from reference import gaussian, hierarchical
 from tests.conformance.first_principles import SAMPLES, assert_mean, at_50_digits
@@ -92,6 +94,22 @@ def test_layer_terms_sum_to_the_joint_log_ratio(case) -> None:
     wanted = joint(case["mean_q"], case["scale_q"]) - joint([*case["mean_p"], top], [*case["scale_p"], top + 1])
     got = hierarchical.layer_terms(**case).sum(0)
     np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-7)
+
+
+@given(inputs.layer_terms())
+def test_layer_terms_are_those_of_torch_distributions(implementation, case) -> None:
+    """Single layers, which a sum could mix up, and the densities of another library."""
+    top = np.zeros_like(case["z"][-1])
+    z = [torch.as_tensor(layer) for layer in case["z"]]
+    sides = ((case["mean_q"], case["scale_q"]), ([*case["mean_p"], top], [*case["scale_p"], top + 1]))
+    posterior, prior = (
+        [Normal(torch.as_tensor(m), torch.as_tensor(s)) for m, s in zip(means, scales, strict=True)]
+        for means, scales in sides
+    )
+    rows = zip(z, posterior, prior, strict=True)
+    wanted = torch.stack([(q.log_prob(layer) - p.log_prob(layer)).sum(-1) for layer, q, p in rows])
+    for got in (hierarchical.layer_terms(**case), implementation.call("hierarchical.layer_terms", **case)):
+        np.testing.assert_allclose(got, wanted.numpy(), rtol=1e-9, atol=1e-7)
 
 
 @given(inputs.layer_terms())

@@ -11,7 +11,10 @@ from typing import Any
 
 
 def killed_by(test: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Name the conformance test that must fail on this fault: ``test_value``, ``test_gradient`` or a property."""
+    """Name the conformance test that must fail on this fault: a property, or a test of every function.
+
+    The latter are ``test_value``, ``test_gradient`` and ``test_nan_is_not_hidden``.
+    """
 
     def mark(function: Callable[..., Any]) -> Callable[..., Any]:
         function.killed_by = test  # type: ignore[attr-defined]

@@ -127,3 +127,8 @@ def linear_ramp__end_reached(links, first, last):
 @killed_by("test_plateau_decay_carries_no_gradient")
 def plateau_decay__attached_to_the_values(values, initial, factor, patience, most):
     return schedules.plateau_decay(values, initial, factor, patience, most) + 0 * values
+
+
+@killed_by("test_nan_is_not_hidden")
+def kl_warmup__nan_is_no_warmup(step, start, length):
+    return torch.where((step - start) / length < 1, schedules.kl_warmup(step, start, length), 1)

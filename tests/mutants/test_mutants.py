@@ -12,7 +12,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from reference import registry
-from tests.conformance import inputs, test_twins
+from tests.conformance import inputs, test_bad_input, test_twins
 from tests.conformance.implementation import Implementation
 
 HERE = Path(__file__).parent
@@ -31,6 +31,13 @@ MUTANTS = [(topic, fault, killer) for topic in TOPICS for fault, killer in mutan
 
 # A killed mutant is enough: its smallest counterexample is for who runs it alone.
 NO_SHRINKING = (Phase.explicit, Phase.generate)
+
+# Tests of every function; all other killers are properties of one topic.
+GENERIC = {
+    "test_value": test_twins.test_value,
+    "test_gradient": test_twins.test_gradient,
+    "test_nan_is_not_hidden": test_bad_input.test_nan_is_not_hidden,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -52,8 +59,11 @@ def property_test(topic: str, name: str, monkeypatch: pytest.MonkeyPatch) -> Cal
 def test_mutant_is_killed(topic: str, fault: str, killer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     faulty = Implementation(f"{HERE / topic}.py::{fault}")
     function = f"{topic}.{fault.split('__')[0]}"
-    if killer in ("test_value", "test_gradient"):
-        run = partial(getattr(test_twins, killer), function, inputs.dtypes(function)[0], faulty)
+    if killer in GENERIC:
+        arguments = {"function": function, "implementation": faulty}
+        if killer != "test_nan_is_not_hidden":
+            arguments["dtype"] = inputs.dtypes(function)[0]
+        run = partial(GENERIC[killer], **arguments)
     else:
         run = partial(property_test(topic, killer, monkeypatch), implementation=Mixed(faulty))
     with pytest.raises((AssertionError, pytest.fail.Exception)):
@@ -80,7 +90,7 @@ def test_every_function_has_a_mutant() -> None:
 def test_killers_judge_the_right_implementation_too() -> None:
     """A killer that fails on the right twins would make every kill worthless: it must be a test that pytest runs."""
     for topic, fault, killer in MUTANTS:
-        if killer not in ("test_value", "test_gradient"):
+        if killer not in GENERIC:
             test = getattr(importlib.import_module(f"{TESTS}.test_{topic}"), killer)
             assert killer.startswith("test_"), fault
             assert list(inspect.signature(test).parameters) == ["implementation"], f"{topic}.{fault}"

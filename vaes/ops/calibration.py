@@ -213,9 +213,12 @@ def optimal_lognormal(squared_error: Tensor, dims: int, mean_p: Tensor, variance
         for _ in range(NEWTON_STEPS):
             w = _newton_step(w, log_error, variance, dims)
     w = _newton_step(w, log_error, variance, dims)
-    width = variance / (2 * w.exp() * variance + 1)
-    # From log P = log SSE - 2 m + 2 v; the other form, m0 + v0 (P - D), cancels for a wide prior.
-    return (0.5 * (error.log() - w) + width).to(squared_error.dtype), width.to(squared_error.dtype)
+    pull = w.exp()
+    width = variance / (2 * pull * variance + 1)
+    # From P = D + (m - m0)/v0; the other form, log P = log SSE - 2 m + 2 v, is better where that cancels: wide priors.
+    moved = mean + variance * (pull - dims)
+    best = torch.where(variance * pull.clamp(min=dims) < 1, moved, 0.5 * (error.log() - w) + width)
+    return best.to(squared_error.dtype), width.to(squared_error.dtype)
 
 
 def nelbo(nll: Tensor, kl: Tensor) -> Tensor:

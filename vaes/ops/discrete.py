@@ -177,6 +177,10 @@ def _log1p_remainder(x: Tensor) -> Tensor:
 
 def _smoothed_log_ratio(logits: Tensor, prior_logits: Tensor, log_ratio: Tensor) -> Tensor:
     """Return log q(zeta) - log p(zeta), summed over units; r(zeta|0) cancels."""
-    posterior = logsigmoid(-logits) - logsigmoid(-logits - log_ratio)
-    prior = logsigmoid(-prior_logits) - logsigmoid(-prior_logits - log_ratio)
-    return (posterior - prior).sum(-1)
+    return (_log_mean_ratio(logits, log_ratio) - _log_mean_ratio(prior_logits, log_ratio)).sum(-1)
+
+
+def _log_mean_ratio(logits: Tensor, log_ratio: Tensor) -> Tensor:
+    """log(1 - q + q e^ratio); where the ratio is weak the logarithms of both weights share their digits."""
+    weak = torch.log1p(torch.sigmoid(logits) * torch.expm1(log_ratio.clamp(-1, 1)))
+    return torch.where(log_ratio.abs() < 1, weak, logsigmoid(-logits) - logsigmoid(-logits - log_ratio))

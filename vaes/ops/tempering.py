@@ -150,19 +150,22 @@ def annealed_log_weights(
 ) -> Tensor:
     """Log weights (N,) of annealed importance sampling along a ladder (T,) preceded by 0, left layer summed out."""
 
-    def log_marginal(t: Tensor, right: Tensor, fields: Tensor) -> Tensor:
-        return t * (right @ bias_right) - logsigmoid(-t * fields).sum(-1)
+    def increment(below: Tensor | float, above: Tensor, right: Tensor, fields: Tensor) -> Tensor:
+        # log(1 + e^x) is x^+ + log(1 + e^-|x|), and with increasing t fields keep their sign: each part is a difference
+        # of its own, that of the second one as 1 + a relative change. Weak fields then keep their digits.
+        step = above - below
+        change = torch.sigmoid(-(below * fields).abs()) * torch.expm1(-(step * fields).abs())
+        return step * (right @ bias_right) + (step * fields.relu() + torch.log1p(change)).sum(-1)
 
     right = (uniforms_right[0] < 0.5).to(coupling)
     fields = bias_left + right @ coupling.T
-    below = torch.zeros_like(inverse_temperatures[0])
-    log_weights = log_marginal(inverse_temperatures[0], right, fields) - log_marginal(below, right, fields)
+    log_weights = increment(0.0, inverse_temperatures[0], right, fields)
     for k in range(1, len(uniforms_right)):
         below, above = inverse_temperatures[k - 1], inverse_temperatures[k]
         left = (uniforms_left[k - 1] < torch.sigmoid(below * fields)).to(coupling)
         right = (uniforms_right[k] < torch.sigmoid(below * (bias_right + left @ coupling))).to(coupling)
         fields = bias_left + right @ coupling.T
-        log_weights = log_weights + (log_marginal(above, right, fields) - log_marginal(below, right, fields))
+        log_weights = log_weights + increment(below, above, right, fields)
     return log_weights
 
 

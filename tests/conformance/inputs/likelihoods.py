@@ -165,12 +165,6 @@ def _located(draw: DrawFn, ends: tuple[float, float]) -> dict[str, Any]:
         "mean": array(draw, MEANS, shape),
         "scale": array(draw, SCALES, shape),
     }
-    half = 0.5 * (ends[1] - ends[0]) / (levels - 1)
-    offset = ends[0] + 2 * half * drawn["codes"] - drawn["mean"]
-    edges = (drawn["codes"] == 0, drawn["codes"] == levels - 1)
-    depth = (half - np.select(edges, (-offset, offset), np.abs(offset))) / drawn["scale"]
-    # A log mass of -1e-200 is no use to anybody, and its condition cannot be measured: squares of it are 0.
-    drawn["scale"] = np.where((depth > 20) & (depth < 800), 1.0, drawn["scale"])
     return {**drawn, "levels": levels, "low": ends[0], "high": ends[1]}
 
 
