@@ -1,5 +1,7 @@
 """Datasets: embedded ones (scikit-learn) and local files, with checksums, splits and binarisation.
 
+MNIST, OMNIGLOT and CIFAR-10 are read from the files that their authors published (`vaes.data_files`).
+
 A dataset's id is ``name/binarisation``: what the model sees is part of its name, because a log likelihood of
 thresholded images, of one fixed Bernoulli draw, and of a fresh draw at every presentation are different quantities.
 
@@ -18,7 +20,7 @@ import hashlib
 import math
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vaes.data_files import (
+    BINARISED_MNIST,
+    CIFAR10,
+    MNIST,
+    OMNIGLOT,
+    DataError,
+    PublishedImages,
+    digest,
+    digest_of_all,
+    verify,
+)
 from vaes.seeding import numpy_stream
 
 DATA_SEED = 20210503
@@ -36,16 +49,14 @@ DATA_VARIABLE = "EVIDENCE_DATA"
 BINARISATIONS = ("static", "dynamic", "raw")
 
 
-class DataError(ValueError):
-    """A dataset that is unknown, missing, or not what its checksum says; the message is one line."""
-
-
 @dataclass(frozen=True)
 class Source:
     """Where images come from and what they are.
 
     ``sha256`` is that of the file for local files; of the array's bytes for embedded data (None: not pinned, because
-    the bytes depend on the JPEG decoder of the machine).
+    the bytes depend on the JPEG decoder of the machine). Published files have their own checksums; ``static_images``
+    are those of the static variant where they were published too. ``shuffle`` says which images are permuted before
+    they are split: all, those for training and validation, or none.
     """
 
     name: str
@@ -57,6 +68,13 @@ class Source:
     file: str | None = None
     images: Callable[[], Any] | None = None
     binarisations: tuple[str, ...] = BINARISATIONS
+    published: PublishedImages | None = None
+    static_images: PublishedImages | None = None
+    shuffle: str = "all"
+
+    def published_images(self, binarisation: str) -> PublishedImages | None:
+        """Files of one variant, if they are published ones."""
+        return self.static_images if binarisation == "static" and self.static_images else self.published
 
 
 @dataclass(frozen=True)
@@ -64,7 +82,8 @@ class Dataset:
     """A dataset in memory: flattened float32 images, one row each.
 
     ``grey`` holds the training grey levels of a dynamic dataset (`train` is then one fixed draw of them) and is None
-    otherwise. ``shape`` is (height, width) or (height, width, channels). ``checksum`` is the sha256 of the source.
+    otherwise. ``shape`` is (height, width) or (height, width, channels). ``checksum`` is the sha256 of the source; of
+    several files, that of their list as ``sha256sum FILES | sha256sum`` prints it.
     """
 
     id: str
@@ -108,9 +127,8 @@ def load(dataset: str, data_dir: str | os.PathLike[str] | None = None) -> Datase
         raise DataError(f"dataset must be one of {', '.join(available())}, got {dataset!r}")
     if binarisation not in source.binarisations:
         raise DataError(f"binarisation of {name} must be one of {', '.join(source.binarisations)}, got {dataset!r}")
-    levels, checksum = _levels(source, data_dir)
-    order = numpy_stream(DATA_SEED, name, "split").permutation(len(levels)) if name != "patches" else None
-    parts = _split(source, levels if order is None else levels[order])
+    levels, checksum = _levels(source, binarisation, data_dir)
+    parts = {part: _scaled(values) for part, values in _split(source, levels).items()}
     arrays = {part: _binarise(source, binarisation, part, values) for part, values in parts.items()}
     return Dataset(
         id=dataset,
@@ -122,6 +140,36 @@ def load(dataset: str, data_dir: str | os.PathLike[str] | None = None) -> Datase
     )
 
 
+def load_levels(name: str, data_dir: str | os.PathLike[str] | None = None) -> dict[str, np.ndarray]:
+    """Load integer levels, for decoders on a grid and for resizing: 255 times the images of ``name/raw``, exactly.
+
+    Parameters
+    ----------
+    name : str
+        A data set of local files, without binarisation, such as "cifar10".
+    data_dir : path, optional
+        As for `load`.
+
+    Returns
+    -------
+    dict
+        uint8 levels of 0..255 of shape (N, height, width) or (N, height, width, channels), under "train",
+        "validation" and "test", in the order of `load`.
+
+    Raises
+    ------
+    DataError
+        As `load`; also if the images are not stored as such levels.
+    """
+    source = SOURCES.get(name)
+    if source is None:
+        raise DataError(f"name must be one of {', '.join(SOURCES)}, got {name!r}")
+    levels, _ = _levels(source, "raw", data_dir)
+    if levels.dtype != np.uint8:
+        raise DataError(f"name must be a data set that is stored as levels of 0..255, got {name!r}")
+    return _split(source, levels)
+
+
 def available() -> list[str]:
     """Ids of all datasets, whether their files are present or not."""
     return [f"{source.name}/{kind}" for source in SOURCES.values() for kind in source.binarisations]
@@ -130,29 +178,35 @@ def available() -> list[str]:
 def describe(data_dir: str | os.PathLike[str] | None = None) -> list[dict[str, str | None]]:
     """One record per source: name, source (embedded or file), path, status, sha256, notes. Raises nothing.
 
-    ``status`` is "ok", or the reason why the data cannot be used.
+    ``status`` is "ok", or the reason why the data cannot be used. Static images in files of their own have a record of
+    their own, ``name/static``.
     """
-    records: list[dict[str, str | None]] = []
-    for source in SOURCES.values():
-        path: str | None = None
-        checksum: str | None = None
-        try:
-            if source.file is not None:
-                path = str(_path(source, data_dir))
-            status, checksum = "ok", _levels(source, data_dir)[1]
-        except DataError as error:
-            status, checksum = str(error), source.sha256
-        records.append(
-            {
-                "name": source.name,
-                "source": "embedded" if source.file is None else "file",
-                "path": path,
-                "status": status,
-                "sha256": checksum,
-                "notes": source.note,
-            }
-        )
-    return records
+    return [
+        _record(source, binarisation, data_dir)
+        for source in SOURCES.values()
+        for binarisation in ("raw", *(("static",) if source.static_images else ()))
+    ]
+
+
+def _record(source: Source, binarisation: str, data_dir: str | os.PathLike[str] | None) -> dict[str, str | None]:
+    path: str | None = None
+    checksum: str | None = None
+    try:
+        if source.images is None:
+            paths = _paths(source, binarisation, data_dir)
+            path = str(paths[0] if len(paths) == 1 else paths[0].parent)
+        status, checksum = "ok", _checked(source, binarisation, data_dir)
+    except DataError as error:
+        status, checksum = str(error), source.sha256
+    static = binarisation == "static"
+    return {
+        "name": f"{source.name}/static" if static else source.name,
+        "source": "embedded" if source.images is not None else "file",
+        "path": path,
+        "status": status,
+        "sha256": checksum,
+        "notes": source.static if static else source.note,
+    }
 
 
 class BatchSource:
@@ -191,8 +245,18 @@ class BatchSource:
 
 
 def _split(source: Source, levels: np.ndarray) -> dict[str, np.ndarray]:
-    first, second = np.cumsum(source.split)[:2]
-    return {"train": levels[:first], "validation": levels[first:second], "test": levels[second : sum(source.split)]}
+    """Permute as the source says, then split."""
+    first, second, total = np.cumsum(source.split)
+    count = {"all": len(levels), "training": second, "none": 0}[source.shuffle]
+    if count:
+        order = np.arange(len(levels))
+        order[:count] = numpy_stream(DATA_SEED, source.name, "split").permutation(count)
+        levels = levels[order]
+    return {"train": levels[:first], "validation": levels[first:second], "test": levels[second:total]}
+
+
+def _scaled(levels: np.ndarray) -> np.ndarray:
+    return levels / np.float32(255) if levels.dtype == np.uint8 else levels
 
 
 def _binarise(source: Source, binarisation: str, part: str, levels: np.ndarray) -> np.ndarray:
@@ -200,7 +264,7 @@ def _binarise(source: Source, binarisation: str, part: str, levels: np.ndarray) 
         return _flat(levels >= 0.5)
     if binarisation == "static" and source.static == "threshold at the patch mean":
         return _flat(levels >= levels.mean(axis=(1, 2), keepdims=True))
-    if binarisation == "raw":
+    if binarisation == "raw" or levels.dtype == np.bool_:
         return _flat(levels)
     return _flat(numpy_stream(DATA_SEED, source.name, binarisation, part).random(levels.shape) < levels)
 
@@ -209,42 +273,69 @@ def _flat(values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(values.reshape(len(values), math.prod(values.shape[1:])), dtype=np.float32)
 
 
-def _levels(source: Source, data_dir: str | os.PathLike[str] | None) -> tuple[np.ndarray, str]:
-    """Grey levels in [0, 1] as (N, *shape), and the checksum."""
+def _levels(source: Source, binarisation: str, data_dir: str | os.PathLike[str] | None) -> tuple[np.ndarray, str]:
+    """Images (N, *shape), and the checksum: levels 0..255 (uint8), levels in [0, 1] (real), or binary ones (bool)."""
     if source.images is not None:
-        values, checksum = source.images()
-        if source.sha256 is not None and checksum != source.sha256:
-            raise DataError(f"embedded {source.name}: sha256 must be {source.sha256}, got {checksum}")
-        return values, checksum
-    path = _path(source, data_dir)
-    checksum = _checksum(path)
-    if checksum != source.sha256:
-        raise DataError(f"{path}: sha256 must be {source.sha256}, got {checksum}")
-    return _read(path, source), checksum
+        return _embedded(source, source.images)
+    checksum = _checked(source, binarisation, data_dir)
+    paths = _paths(source, binarisation, data_dir)
+    published = source.published_images(binarisation)
+    if published is None:
+        return _read(paths[0], source), checksum
+    return np.concatenate(list(_counted(source, paths, published.read(paths, source.shape)))), checksum
 
 
-def _path(source: Source, data_dir: str | os.PathLike[str] | None) -> Path:
+def _counted(source: Source, paths: list[Path], parts: list[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield what was read from published files if it has the shape and the numbers of images that it must have."""
+    train, validation, test = source.split
+    counts = source.split if len(parts) == 3 else (train + validation, test)
+    names = ("training", "validation", "test") if len(parts) == 3 else ("training", "test")
+    for number, (name, count, images) in enumerate(zip(names, counts, parts, strict=True)):
+        want = (count, *source.shape)
+        if images.shape != want:
+            path = paths[min(number, len(paths) - 1)]
+            raise DataError(f"{path}: {name} images must be of shape {want}, got {images.shape}")
+        yield images
+
+
+def _embedded(source: Source, images: Callable[[], Any]) -> tuple[np.ndarray, str]:
+    values, checksum = images()
+    if source.sha256 not in (None, checksum):
+        raise DataError(f"embedded {source.name}: sha256 must be {source.sha256}, got {checksum}")
+    return values, checksum
+
+
+def _checked(source: Source, binarisation: str, data_dir: str | os.PathLike[str] | None) -> str:
+    """Return the sha256 of the source, once it is the one expected."""
+    if source.images is not None:
+        return _embedded(source, source.images)[1]
+    paths = _paths(source, binarisation, data_dir)
+    published = source.published_images(binarisation)
+    if published is None:
+        checksum = digest(paths[0])
+        if checksum != source.sha256:
+            raise DataError(f"{paths[0]}: sha256 must be {source.sha256}, got {checksum}")
+        return checksum
+    for path, file in zip(paths, published.files, strict=True):
+        verify(path, file)
+    return digest_of_all(paths)
+
+
+def _paths(source: Source, binarisation: str, data_dir: str | os.PathLike[str] | None) -> list[Path]:
+    """Paths of the files of one variant; they exist."""
     folder = data_dir if data_dir is not None else os.environ.get(DATA_VARIABLE)
     if not folder:
         raise DataError(f"{source.name}: needs a data directory (--data-dir or {DATA_VARIABLE}), got none")
     if not Path(folder).is_dir():
         raise DataError(f"{source.name}: the data directory must exist, got {folder}")
-    path = Path(folder) / str(source.file)
-    if not path.is_file():
-        raise DataError(f"{source.name}: {path} must exist, got no such file")
-    return path
-
-
-_CHECKSUMS: dict[tuple[str, int, int], str] = {}
-
-
-def _checksum(path: Path) -> str:
-    status = path.stat()
-    key = (str(path.resolve()), status.st_size, status.st_mtime_ns)
-    if key not in _CHECKSUMS:
-        with path.open("rb") as file:
-            _CHECKSUMS[key] = hashlib.file_digest(file, "sha256").hexdigest()
-    return _CHECKSUMS[key]
+    published = source.published_images(binarisation)
+    names = [str(source.file)] if published is None else [file.name for file in published.files]
+    paths = [Path(folder) / name for name in names]
+    for path in paths:
+        if not path.is_file():
+            remedy = "" if published is None else f" (evidence data --fetch {source.name} downloads it)"
+            raise DataError(f"{source.name}: {path} must exist, got no such file{remedy}")
+    return paths
 
 
 def _read(path: Path, source: Source) -> np.ndarray:
@@ -257,7 +348,7 @@ def _read(path: Path, source: Source) -> np.ndarray:
     if images.dtype != np.uint8 or images.shape != (sum(source.split), *source.shape):
         want = (sum(source.split), *source.shape)
         raise DataError(f"{path}: images must be uint8 of shape {want}, got {images.dtype} of shape {images.shape}")
-    return images / np.float32(255)
+    return images
 
 
 def _digits() -> tuple[np.ndarray, str]:
@@ -312,6 +403,7 @@ SOURCES: dict[str, Source] = {
             sha256=None,
             images=_patches,
             binarisations=("static", "raw"),
+            shuffle="none",
         ),
         Source(
             name="mnist10k",
@@ -349,6 +441,38 @@ SOURCES: dict[str, Source] = {
             note="the 10,000 CIFAR-10 test images after JPEG, split anew: NOT comparable with published bits/dim",
             sha256="51b738f4f96bf38e77295b2730660cb23ba54fbcdacec0dca22eff776d379ae5",
             binarisations=("raw",),
+        ),
+        Source(
+            name="mnist",
+            shape=(28, 28),
+            split=(50_000, 10_000, 10_000),
+            static="the fixed binary images of Larochelle and Murray",
+            note="MNIST; the last 10,000 of its 60,000 training images for validation",
+            sha256=None,
+            published=MNIST,
+            static_images=BINARISED_MNIST,
+            shuffle="none",
+        ),
+        Source(
+            name="omniglot",
+            shape=(28, 28),
+            split=(23_000, 1345, 8070),
+            static=_FIXED_DRAW,
+            note="OMNIGLOT, 28x28 (Burda et al.); 1,345 of its 24,345 training images, at random, for validation",
+            sha256=None,
+            published=OMNIGLOT,
+            shuffle="training",
+        ),
+        Source(
+            name="cifar10",
+            shape=(32, 32, 3),
+            split=(50_000, 0, 10_000),
+            static=_FIXED_DRAW,
+            note="CIFAR-10; no validation images",
+            sha256=None,
+            published=CIFAR10,
+            binarisations=("raw",),
+            shuffle="none",
         ),
     )
 }

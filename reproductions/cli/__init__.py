@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from reproductions.cli.evidence import counts_of, finding_of, verdicts_of, views_of
+from reproductions.cli.fetching import fetch_data
 from reproductions.cli.printing import (
     make_console,
     make_table,
@@ -216,10 +217,19 @@ def check(
 
 
 @app.command()
-def data(data_dir: DataOption = None, as_json: JsonOption = False) -> None:
+def data(
+    data_dir: DataOption = None,
+    fetch: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="First download mnist, omniglot or cifar10; may be given again."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """List the data sets: embedded or a file, where it was found, and whether its checksum is right."""
     with _clear_errors():
         check_data_dir(data_dir)
+        if fetch:
+            fetch_data(fetch, data_dir)
         entries = [dict(entry) for entry in describe_data(data_dir)]
         if as_json:
             print_json({"data_dir": None if data_dir is None else str(data_dir), "datasets": entries})

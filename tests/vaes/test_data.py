@@ -90,7 +90,7 @@ def refusal(name, folder=None):
 
 def test_errors_are_one_line_and_name_the_thing(local, tmp_path):
     path, _ = local
-    assert "digits/static" in refusal("mnist/static")
+    assert "digits/static" in refusal("svhn/static")
     assert "static, dynamic, raw" in refusal("digits")
     assert "--data-dir" in refusal("mnist10k/static")
     assert "must exist" in refusal("mnist10k/static", tmp_path / "nowhere")
