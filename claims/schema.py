@@ -255,8 +255,35 @@ TestSpec = Annotated[
 ]
 
 
+class Configuration(_Model):
+    """The runs of a paper-scale claim, by name: units of a reproduction at the scale "paper", buildable as they stand.
+
+    ``runs`` is empty where the claim only quotes numbers and nothing is to be run.
+    """
+
+    reproduction: ReproductionId
+    runs: tuple[Text, ...]
+
+
+class Cost(_Model):
+    """What the runs of a claim would take, one seed each, and how that was estimated; 0 where nothing is to be run."""
+
+    core_hours: NonNegative | None = None
+    gpu_hours: NonNegative | None = None
+    estimate: Text
+
+    @model_validator(mode="after")
+    def _has_hours(self) -> Cost:
+        if self.core_hours is None and self.gpu_hours is None:
+            raise ValueError("cost needs one of core_hours, gpu_hours")
+        return self
+
+
 class Claim(_Model):
-    """One statement of a paper, the numbers it carries and what decides it."""
+    """One statement of a paper, the numbers it carries and what decides it.
+
+    ``configuration`` and ``cost`` belong to the tier paper-scale: what would be run, and what that would take.
+    """
 
     id: ClaimId
     where: Text
@@ -270,6 +297,8 @@ class Claim(_Model):
     reproduction: ReproductionId | None = None
     tests: Annotated[tuple[TestSpec, ...], Field(min_length=1)] | None = None
     not_run: Text | None = None
+    configuration: Configuration | None = None
+    cost: Cost | None = None
     note: Text | None = None
 
     @property
@@ -290,6 +319,14 @@ class Claim(_Model):
             raise ValueError("has both tests and not_run")
         if self.tests is not None and self.reproduction is None:
             raise ValueError("has tests but no reproduction")
+        return self
+
+    @model_validator(mode="after")
+    def _configuration_with_its_cost(self) -> Claim:
+        if (self.configuration is None) != (self.cost is None):
+            raise ValueError("needs configuration and cost together")
+        if self.configuration is not None and self.tier != "paper-scale":
+            raise ValueError(f"has a configuration and a cost, which belong to tier paper-scale, not {self.tier}")
         return self
 
 
@@ -315,6 +352,8 @@ class Paper(_Model):
 __all__ = [
     "Change",
     "Claim",
+    "Configuration",
+    "Cost",
     "Count",
     "Identity",
     "Ordering",

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from vaes.models.hvae import HVAE, Gaussian
-from vaes.ops import bernoulli, gaussian
+from vaes.ops import gaussian
 from vaes.seeding import stream
 
 ACTIVE_THRESHOLD = 0.01
@@ -93,7 +93,7 @@ def metric(name: str, protocol: Protocol | None = None) -> Metric:
 
 @torch.inference_mode()
 def evaluate(model: HVAE, x: Tensor, *, seed: int, protocol: Protocol | None = None) -> list[dict[str, float | None]]:
-    """All metrics of every member of ``model`` on binary images ``x`` (N, data).
+    """All metrics of every member of ``model`` on images ``x`` (N, data), binary or as its likelihood takes them.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ def _unit_terms(
     terms = []
     for layer, (q, sample) in enumerate(zip(posterior, z, strict=True)):
         if layer + 1 < len(z):
-            prior = model.conditional(layer, z[layer + 1])
+            prior = model.conditional(layer, model.parents(z[layer + 1 :]))
         else:
             prior = Gaussian(torch.zeros_like(sample), torch.ones_like(sample))
         log_p = gaussian.log_density(sample[..., None], prior.mean[..., None], prior.scale[..., None])
@@ -278,7 +278,7 @@ def _top_down_gap(sampler: _Sampler, x: Tensor) -> Tensor:
 
 
 def _decode(model: HVAE, x: Tensor, top: Tensor, noise: list[Tensor]) -> Tensor:
-    return bernoulli.log_likelihood(x[None], model.descend(top, noise[:-1])).double()
+    return model.log_likelihood(x[None], model.descend(top, noise[:-1])).double()
 
 
 def _information_top(sampler: _Sampler, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""One training loop for all models.
+"""Training of Hermite VAEs, one model or a stack of them.
 
 A run is a function of (configuration, recipe, members, dataset): the same bits on the same machine. Random numbers
 come from five streams per root seed, "init", "data", "binarisation", "noise" and "smoothing", so that members that
@@ -11,28 +11,21 @@ from __future__ import annotations
 
 import json
 import math
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from vaes import checkpoints
 from vaes.data import BatchSource, Dataset
 from vaes.models.hvae import HVAE, HierarchicalTerms, HVAEConfig, Smoothing, objective
 from vaes.ops import schedules
 from vaes.seeding import stream
+from vaes.training_loop import DTYPES, LoopRecipe, NonFinite, TrainingLoop
 
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
-SCHEDULES = ("constant", "cosine")
-
-
-class NonFinite(ArithmeticError):  # noqa: N818 (reads as what happened: raise NonFinite)
-    """A number of a run is NaN or infinite; the message names the tensor, the member and the step."""
+__all__ = ["DTYPES", "Feed", "Hook", "Member", "NonFinite", "Recipe", "Trainer", "initial_model", "train"]
 
 
 @dataclass(frozen=True)
@@ -68,57 +61,30 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How all members of a run are trained.
+class Recipe(LoopRecipe):
+    """How all members of a run are trained; the optimiser's part is that of `vaes.training_loop.LoopRecipe`.
 
     Parameters
     ----------
-    steps, batch : int
-    learning_rate : float
-    schedule : str
-        "constant", or "cosine" from ``learning_rate`` to ``final_learning_rate`` over the run.
     samples : int
         Correlated samples K of the smoothed conditionals.
     importance : int
         Importance samples k of the objective; 1 is the ELBO.
     warmup_start, warmup_length : float
         KL warm-up in steps; length 0 is none.
-    betas, epsilon :
-        Of Adam.
-    dtype : str
-        "float32" or "float64".
     """
 
-    steps: int = 3000
-    batch: int = 64
-    learning_rate: float = 2e-3
-    schedule: str = "constant"
-    final_learning_rate: float = 1e-4
     samples: int = 5
     importance: int = 1
     warmup_start: float = 0.0
     warmup_length: float = 0.0
-    betas: tuple[float, float] = (0.9, 0.999)
-    epsilon: float = 1e-8
-    dtype: str = "float32"
 
     def __post_init__(self) -> None:
         """Check the values."""
-        for name in ("steps", "batch", "samples", "importance"):
+        super().__post_init__()
+        for name in ("samples", "importance"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate must be > 0, got {self.learning_rate}")
-        for name, allowed in (("schedule", SCHEDULES), ("dtype", DTYPES)):
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
-
-    def learning_rate_at(self, step: int) -> float:
-        """Learning rate of optimiser step ``step``, counted from 0."""
-        if self.schedule == "constant":
-            return self.learning_rate
-        half_cosine = 0.5 * (1 + math.cos(math.pi * step / self.steps))
-        return self.final_learning_rate + (self.learning_rate - self.final_learning_rate) * half_cosine
 
 
 Hook = Callable[["Trainer", HierarchicalTerms], None]
@@ -170,8 +136,8 @@ class Feed:
         return [piece.view(shape) for piece, shape in zip(flat.split(sizes), shapes, strict=True)]
 
 
-class Trainer:
-    """Adam on the objective of one model or of a stack; `run` goes on from wherever the trainer stands.
+class Trainer(TrainingLoop):
+    """The objective of one model or of a stack, maximised; hooks get the terms (smoothed ones: not an ELBO).
 
     Parameters
     ----------
@@ -187,73 +153,11 @@ class Trainer:
             raise ValueError(f"members must number {model.members or 1}, got {len(members)}")
         if model.config.data != dataset.dims:
             raise ValueError(f"data must be the {dataset.dims} values of {dataset.id}, got {model.config.data}")
-        self.model, self.members, self.dataset, self.recipe = model, tuple(members), dataset, recipe
-        self.step = 0
-        self.device = next(model.parameters()).device
-        self.optimiser = torch.optim.Adam(
-            model.parameters(), lr=recipe.learning_rate, betas=recipe.betas, eps=recipe.epsilon, fused=True
-        )
+        super().__init__(model, recipe)
+        self.members, self.dataset = tuple(members), dataset
         self.seeds = tuple(dict.fromkeys(member.seed for member in members))
         self.feeds = [Feed(dataset, seed, model.config, recipe, self.device) for seed in self.seeds]
         self._prepare()
-
-    def run(self, until: int | None = None, hooks: Sequence[tuple[int, Hook]] = ()) -> None:
-        """Train up to step ``until`` (default: the recipe's).
-
-        ``hooks`` are pairs (every, function): function(trainer, terms) is called after each step whose number is
-        a multiple of ``every``, with the terms of the training pass (smoothed ones: not an ELBO).
-
-        Raises
-        ------
-        NonFinite
-            If a loss or parameter is not finite.
-        """
-        until = self.recipe.steps if until is None else until
-        while self.step < until:
-            terms = self._advance()
-            for every, hook in hooks:
-                if self.step % every == 0:
-                    hook(self, terms)
-        self._check_parameters()
-
-    def state(self) -> dict[str, Tensor]:
-        """Everything that changes during training, as named tensors."""
-        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        for name, parameter in self.model.named_parameters():
-            for key, value in self.optimiser.state[parameter].items():
-                tensors[f"adam.{key}.{name}"] = value
-        for seed, feed in zip(self.seeds, self.feeds, strict=True):
-            tensors |= {f"feed.{seed}.{name}": value for name, value in feed.state().items()}
-        return tensors
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a checkpoint (safetensors), atomically."""
-        path = Path(path)
-        temporary = path.with_name(path.name + ".partial")
-        tensors = {name: value.detach().contiguous() for name, value in self.state().items()}
-        save_file(tensors, temporary, metadata={"step": str(self.step), "run": self._identity()})
-        os.replace(temporary, path)
-
-    def load(self, path: str | os.PathLike[str]) -> None:
-        """Go on from a checkpoint of the same run, to the same numbers as an uninterrupted one.
-
-        Raises
-        ------
-        ValueError
-            If the checkpoint belongs to another configuration, recipe, dataset or set of members.
-        """
-        with safe_open(path, framework="pt", device=str(self.device)) as file:
-            metadata = file.metadata()
-            if metadata["run"] != self._identity():
-                raise ValueError(f"checkpoint {path} must belong to this run, got one of {metadata['run']}")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        self.model.load_state_dict(_below(tensors, "model."))
-        for name, parameter in self.model.named_parameters():
-            keys = ("step", "exp_avg", "exp_avg_sq")
-            self.optimiser.state[parameter] = {key: tensors[f"adam.{key}.{name}"] for key in keys}
-        for seed, feed in zip(self.seeds, self.feeds, strict=True):
-            feed.restore(_below(tensors, f"feed.{seed}."))
-        self.step = int(metadata["step"])
 
     def _prepare(self) -> None:
         """Per-member constants in the shapes that broadcast against a stack."""
@@ -278,19 +182,11 @@ class Trainer:
             rows = [self.seeds.index(member.seed) for member in self.members]
             self._rows = torch.tensor(rows, device=self.device)
 
-    def _advance(self) -> HierarchicalTerms:
+    def _pass(self) -> tuple[HierarchicalTerms, Tensor]:
         x, noise, smoothing = self._inputs()
         terms = self.model(x, noise, smoothing)
         value = objective(terms, beta=self._beta(), free_bits=self._free_bits, importance=self.recipe.importance)
-        loss = -value.sum()
-        if not math.isfinite(loss.item()):
-            self._blame(terms, value)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimiser.param_groups[0]["lr"] = self.recipe.learning_rate_at(self.step)
-        self.optimiser.step()
-        self.step += 1
-        return terms
+        return terms, -value
 
     def _inputs(self) -> tuple[Tensor, list[Tensor], Smoothing | None]:
         drawn = [feed.images_and_noise() for feed in self.feeds]
@@ -322,29 +218,26 @@ class Trainer:
             return values[0]
         return torch.tensor(values, device=self.device, dtype=DTYPES[self.recipe.dtype])
 
-    def _blame(self, terms: HierarchicalTerms, value: Tensor) -> None:
-        """Raise `NonFinite` for the first tensor that is not finite, parameters first."""
-        self._check_parameters()
+    def _named(self, terms: HierarchicalTerms) -> Mapping[str, Tensor]:
         named = {"log_likelihood": terms.log_likelihood}
         for layer, (prior, posterior) in enumerate(zip(terms.log_prior, terms.log_posterior, strict=True), 1):
             named |= {f"log_posterior of layer {layer}": posterior, f"log_prior of layer {layer}": prior}
-        for name, tensor in {**named, "objective": value}.items():
-            self._check(name, tensor)
+        return named
 
-    def _check_parameters(self) -> None:
-        for name, parameter in self.model.named_parameters():
-            self._check(f"parameter {name}", parameter)
+    def _where(self, finite: Tensor) -> str:
+        member = 0 if self.model.members is None else int((~finite).reshape(len(finite), -1).any(1).nonzero()[0])
+        return f"step {self.step} in {self.members[member]}"
 
-    def _check(self, name: str, tensor: Tensor) -> None:
-        finite = tensor.isfinite()
-        if finite.all():
-            return
-        member = 0 if self.model.members is None else int((~finite).flatten(1).any(1).nonzero()[0])
-        where = f"step {self.step} in {self.members[member]}"
-        raise NonFinite(f"{name} must be finite, got a value that is not at {where}")
+    def _streams(self) -> dict[str, Tensor]:
+        pairs = zip(self.seeds, self.feeds, strict=True)
+        return {f"feed.{seed}.{name}": value for seed, feed in pairs for name, value in feed.state().items()}
+
+    def _restore_streams(self, tensors: Mapping[str, Tensor]) -> None:
+        for seed, feed in zip(self.seeds, self.feeds, strict=True):
+            feed.restore(checkpoints.below(tensors, f"feed.{seed}."))
 
     def _identity(self) -> str:
-        parts = (asdict(self.model.config), asdict(self.recipe), [asdict(m) for m in self.members])
+        parts = (asdict(self.model.config), self.recipe.identity(), [asdict(m) for m in self.members])
         return json.dumps([*parts, self.dataset.id, self.dataset.checksum], sort_keys=True)
 
 
@@ -367,7 +260,3 @@ def train(
     trainer = Trainer(model, (member,), dataset, recipe)
     trainer.run(hooks=hooks)
     return trainer
-
-
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -31,26 +31,29 @@ METHODS = {
 
 
 def baseline_figures(table: Table, style: Any) -> dict[str, Any]:
-    """Return top KL, active top units, information and bound of every method, one row of dots each."""
+    """Return the top layer's KL, activity and use, and the bound, of every method: a lane of dots for each."""
     found = [name for name in METHODS if name in values_of(table, "method")] if table else []
     if len(found) < 3:
         return {"baselines": None}
     labels = {
         "top_kl": "KL of the top layer (nats)",
         "active_fraction_top": "active share of the top layer",
+        "top_down_gap": "cost of another image's\ntop latent (nats)",
         "information_top": "information of the top\nabout the image (nats)",
         BOUND: "$L_{100}$ (nats per image)",
     }
-    figure, axes = style.subplots(1, 4, figsize=(14, 5), sharey=True)
-    for ax, (metric, label) in zip(axes, labels.items(), strict=True):
+    figure, axes = style.subplots(2, 3, figsize=(9.6, 9), sharey=True)
+    *panels, spare = axes.flat
+    spare.set_axis_off()
+    for ax, (metric, label) in zip(panels, labels.items(), strict=True):
         for index, shape in enumerate(values_of(table, "shape")):
             rows = [row for row in table if row["arm"]["shape"] == shape]
             for place, name in enumerate(found):
                 values = [row["metrics"][metric] for row in rows if row["arm"]["method"] == name]
                 _lane(ax, values, len(found) - place + 0.16 * (1 - 2 * index), style.look(index), shape, not place)
         ax.set_xlabel(label)
-    axes[0].set_yticks(range(len(found), 0, -1), [METHODS[name] for name in found])
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
+    panels[0].set_yticks(range(len(found), 0, -1), [METHODS[name] for name in found])
+    spare.legend(*panels[0].get_legend_handles_labels(), loc="center", title="shape; bars are medians")
     return {"baselines": figure}
 
 
@@ -78,7 +81,7 @@ def depth_figures(table: Table, style: Any) -> dict[str, Any]:
 
 def _differences(table: Table, style: Any, field: str, labels: Mapping[Any, str], base: Any, base_name: str) -> Any:
     """Paired differences of the bound and of the top KL from one arm: a dot per seed, the mean as a bar."""
-    figure, axes = style.subplots(1, 2, figsize=(10, 1.6 + 0.9 * len(labels)), sharey=True)
+    figure, axes = style.subplots(1, 2, figsize=(9, 1.6 + 0.9 * len(labels)), sharey=True)
     metrics = {BOUND: "$L_{100}$", "top_kl": "top KL"}
     for ax, (metric, name) in zip(axes, metrics.items(), strict=True):
         by_arm = {(row["arm"][field], row["seed"]): row["metrics"][metric] for row in table}
@@ -128,18 +131,22 @@ def free_bits_figures(table: Table, style: Any) -> dict[str, Any]:
         label = f"{floor:g} nats per layer" if floor else "plain VAE"
         plots.curves_with_seeds(left, steps[3::4], series[:, 3::4], label, index=index)
     final = np.median([r["series"]["elbo"][-1] for r in slow])
-    left.set(xlabel="optimiser step", ylabel="$L_1$ on held-out images (nats)", ylim=(final - 6, final + 2))
-    left.legend(fontsize=8)
+    left.set(xlabel="optimiser step", ylabel="$L_1$ on held-out images (nats)", ylim=(final - 6, final + 4))
+    left.legend(fontsize=8, loc="upper left", ncols=2)
     if jumps:
         _jumps(axes[0, 1], jumps, style, SPIKE)
     return {"free_bits": figure}
 
 
 def _jumps(ax: Any, rows: Table, style: Any, limit: float) -> None:
-    for row in rows:
-        look = style.look(int(row["metrics"]["unstable"]))
-        ax.plot(row["arm"]["free_bits"], row["metrics"]["largest_jump"], look.marker, color=look.color, alpha=0.6)
+    """Largest jump of each run's loss, stable and unstable runs told apart."""
+    for index, name in enumerate(("stable", "unstable")):
+        found = [row for row in rows if row["metrics"]["unstable"] == index]
+        look = style.look(index)
+        places, heights = ([r["arm"]["free_bits"] for r in found], [r["metrics"]["largest_jump"] for r in found])
+        ax.plot(places, heights, look.marker, color=look.color, alpha=0.6, label=f"{name} ({len(found)} runs)")
     ax.axhline(limit, color="0.4", linewidth=1, linestyle="--")
+    ax.legend(fontsize=8)
     ax.set(xlabel="free bits (nats per layer)", ylabel="largest jump of the loss (standard deviations)", ylim=(0, None))
 
 

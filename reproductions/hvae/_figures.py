@@ -60,7 +60,8 @@ def _gains(ax: Any, table: Table, style: Any) -> None:
     seeds = sorted({seed for _, seed in bounds})
     for index, rho in enumerate(rhos):
         gains = np.array([bounds[rho, seed] - bounds[1.0, seed] for seed in seeds if (1.0, seed) in bounds])
-        look = style.look(index)
+        # The looks of the left panel, where rho = 1 comes first and the smallest rho last.
+        look = style.look(len(rhos) - index)
         ax.plot(index + np.linspace(-0.12, 0.12, len(gains)), gains, look.marker, color=look.color, alpha=0.5)
         ax.plot([index - 0.25, index + 0.25], [gains.mean()] * 2, color=look.color, linewidth=3)
     ax.axhline(0, color="0.4", linewidth=1)
@@ -73,7 +74,7 @@ def _top_use(table: Table, style: Any, datasets: Iterable[str], samples: int) ->
     figure, axes = style.subplots(1, 2, figsize=(10, 4.2))
     labels = {
         "top_down_gap": "cost of another image's top latent (nats)",
-        "information_top": "information of the top latent about the image (nats)",
+        "information_top": "information of the top latent\nabout the image (nats)",
     }
     for ax, (metric, label) in zip(axes, labels.items(), strict=True):
         for index, name in enumerate(datasets):

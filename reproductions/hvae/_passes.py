@@ -81,6 +81,11 @@ def step_flops(each: Pass) -> int:
     return accounting.flops(lambda: _backward(each.run()))
 
 
+def forward_flops(each: Pass) -> int:
+    """Operations of the forward pass alone."""
+    return accounting.flops(each.run)
+
+
 def network_kept(network: Any, batch: int, units: int) -> accounting.Kept:
     """Bytes that one network keeps, run on a latent of ``units`` for ``batch`` images."""
     z = torch.empty(batch, units, device="meta", requires_grad=True)

@@ -22,7 +22,7 @@ def transition_figures(table: Table, style: Any) -> dict[str, Any]:
     wholes = [row for row in table if "units" in row["arm"]]
     if len(values_of(points, "rho")) < 3 or not wholes:
         return {"shapes": None, "drops": None}
-    figure, axes = style.subplots(1, 3, figsize=(13, 4.2), sharey=True)
+    figure, axes = style.subplots(1, 3, figsize=(9.6, 3.8), sharey=True)
     panels: tuple[tuple[str, str, dict[str, Any]], ...] = (
         ("width, three layers", "width", {"depth": 3, "dataset": "digits"}),
         ("depth, 8 units", "depth", {"width": 8, "dataset": "digits"}),
@@ -47,7 +47,7 @@ def _shape_panel(ax: Any, points: Table, title: str, field: str, fixed: Mapping[
     ax.set(title=title, xlabel=r"$\rho$")
     ax.set_ylim(bottom=0)
     if arms:
-        ax.legend(fontsize=8)
+        ax.legend(fontsize=7.5)
 
 
 def _shared_widths(rows: Table) -> list[int]:
@@ -66,7 +66,7 @@ def _drops(wholes: Table, style: Any) -> Any:
         "max_drop": r"steepest drop (nats per unit of $\rho$)",
         "sharpness": r"sharpness (1 per unit of $\rho$)",
     }
-    figure, axes = style.subplots(2, 3, figsize=(12, 7))
+    figure, axes = style.subplots(2, 3, figsize=(9.6, 6))
     sides = (("units", "layers", 3, "units per layer (three layers)"), ("layers", "units", 8, "layers (8 units)"))
     for row_of_axes, (field, other, fixed, xlabel) in zip(axes, sides, strict=True):
         for ax, (metric, label) in zip(row_of_axes, labels.items(), strict=True):
@@ -123,7 +123,7 @@ def grid_figures(table: Table, style: Any) -> dict[str, Any]:
     cells = [row for row in table if "width" in row["arm"] and "depth" in row["arm"]]
     if len(values_of(cells, "width")) < 2 or len(values_of(cells, "depth")) < 2:
         return {"figure_3": None}
-    figure, axes = style.subplots(1, 3, figsize=(13, 4))
+    figure, axes = style.subplots(1, 3, figsize=(9.6, 3.4))
     panels = (
         (1.0, "inactive_fraction", r"VAE ($\rho=1$): inactive units", "Blues", (0, 1)),
         (SMOOTHED, "inactive_fraction", rf"$\rho={SMOOTHED:g}$: inactive units", "Blues", (0, 1)),
@@ -131,7 +131,7 @@ def grid_figures(table: Table, style: Any) -> dict[str, Any]:
     )
     for ax, (rho, metric, title, colours, limits) in zip(axes, panels, strict=True):
         _cells(ax, [row for row in cells if row["arm"]["rho"] == rho], metric, colours, limits)
-        ax.set_title(title, fontsize=10.5)
+        ax.set_title(title, fontsize=9.5)
     return {"figure_3": figure}
 
 
@@ -148,7 +148,16 @@ def _cells(ax: Any, rows: Table, metric: str, colours: str, limits: tuple[float,
     ax.imshow(grid, cmap=colours, vmin=low, vmax=high, aspect="auto", origin="lower")
     for (i, j), value in np.ndenumerate(grid):
         dark = abs(value) > 0.6 * high
-        ax.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=9, color="white" if dark else "black")
+        # Adding zero takes the sign off a rounded zero.
+        ax.text(
+            j,
+            i,
+            f"{round(value, 2) + 0.0:.2f}",
+            ha="center",
+            va="center",
+            fontsize=7.5,
+            color="white" if dark else "black",
+        )
     ax.grid(False)
     ax.set_xticks(range(len(widths)), [f"{width:g}" for width in widths])
     ax.set_yticks(range(len(depths)), [f"{depth:g}" for depth in depths])

@@ -14,7 +14,9 @@ from reproductions.harness.units import Row
 
 SOURCES = (
     "reproductions/hvae/_sweep.py",
+    "vaes/checkpoints.py",
     "vaes/data.py",
+    "vaes/data_files.py",
     "vaes/ensembles.py",
     "vaes/evaluation.py",
     "vaes/layers/mlp.py",
@@ -26,6 +28,7 @@ SOURCES = (
     "vaes/ops/schedules.py",
     "vaes/seeding.py",
     "vaes/training.py",
+    "vaes/training_loop.py",
 )
 TRACE_EVERY = 50
 COLLAPSED = 0.1

@@ -2,6 +2,9 @@
 
 Plan E4, E5 and E8 of the specification: three layers of 8 units, 5 seeds, 3000 steps. Digits and photograph patches
 come with the project; MNIST and OMNIGLOT join at the night scale when the data directory holds them.
+
+The arms with K = 2 belong to the night scale: no claim asks for them, they add points to the curve of equal strength,
+and without them all laptop runs of the paper take about 960 seconds of one core, 8 minutes on two.
 """
 
 from __future__ import annotations
@@ -39,11 +42,11 @@ def units(scale: str, seeds: int | None, data: DataInfo) -> list[Unit]:
         sweeps += [
             ("patches/static", SAMPLES, GRID),
             ("digits/static", 1, (0.7, PIVOT)),
-            ("digits/static", 2, (PIVOT, rho_of_equal_strength(2))),
             ("digits/static", 10, (PIVOT,)),
             ("digits/static", 20, (PIVOT, rho_of_equal_strength(20))),
         ]
     if scale == "night":
+        sweeps.append(("digits/static", 2, (PIVOT, rho_of_equal_strength(2))))
         found = [name for name in ("mnist10k", "omniglot-small") if data.has(name)]
         sweeps += [(f"{name}/static", SAMPLES, GRID) for name in found]
     return [

@@ -5,8 +5,7 @@ Plans E4 to E6 of the specification, one grid of rho as one ensemble for each sh
 Batches of 32 are the smallest with which the plain model collapses within the 3000 steps.
 
 At the gpu scale the shapes are the paper's own: 4 layers of 40 units and 3 layers of 200, and the pyramid of Table 3,
-100,000 steps each. One step of the 11 members takes 0.18 s for 40-40-40-40 and 0.23 s for the pyramid on one core of a
-busy machine: 4.9 and 6.4 hours for one seed.
+100,000 steps each. What a step of the 11 members takes on one CPU core is measured in ``step_times.json``.
 """
 
 from __future__ import annotations

@@ -151,6 +151,7 @@ def gather(
         findings = {source: _findings(file, source, stores[source], tables, decide, copies) for source in SOURCES}
         views.append(_paper_view(file, findings))
     reproductions = {str(getattr(c, "reproduction", "") or "") for f in files for c in f.claims} - {""}
+    reproductions |= {view.configuration["reproduction"] for p in views for view in p.claims if view.configuration}
     reproductions |= {key[2] for key in tables}
     site = Site(
         papers=tuple(views),
@@ -302,4 +303,6 @@ def _claim_view(claim: Any, slug: str, findings: list[Finding]) -> ClaimView:
         not_run=" ".join(str(claim.not_run or "").split()),
         note=" ".join(str(claim.note or "").split()),
         findings=tuple(findings),
+        configuration=_plain(getattr(claim, "configuration", None)),
+        cost=_plain(getattr(claim, "cost", None)),
     )

@@ -99,6 +99,8 @@ class ClaimView:
     not_run: str
     note: str
     findings: tuple[Finding, ...]
+    configuration: Mapping[str, Any] | None = None
+    cost: Mapping[str, Any] | None = None
 
     @property
     def anchor(self) -> str:

@@ -20,9 +20,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from reproductions.harness import DataInfo
+from reproductions.harness.scales import DEFAULT_SCALE
 from reproductions.report import render, style
 from reproductions.report.errors import ReportError
-from reproductions.report.model import SOURCE_LABELS, ClaimView, PaperView, Site, counts
+from reproductions.report.model import SCALES, SOURCE_LABELS, ClaimView, PaperView, Site, counts, scale_rank
 from reproductions.report.notebook import CONTEXT_VARIABLE
 
 
@@ -125,7 +127,7 @@ class Page:
         drawn = [part for part in parts if part]
         if drawn:
             return Display(f'<div class="figures">{"".join(drawn)}</div>')
-        command = f"<code>evidence run {html.escape(reproduction)}</code>"
+        command = f"<code>{html.escape(run_command(self.site, reproduction))}</code>"
         return Display(
             f'<figure class="plot empty"><p class="none">No results yet. {command} makes them.</p>'
             f"<figcaption>{html.escape(caption)}</figcaption></figure>"
@@ -207,6 +209,19 @@ class Page:
             f'<img src="{address}.svg" alt="{text}" width="{width}" height="{height}"></picture>'
             f"<figcaption>{caption}</figcaption></figure>"
         )
+
+
+def run_command(site: Site, *reproductions: str) -> str:
+    """Return the command that makes results of reproductions, at the smallest scale above smoke that all have."""
+    wanted = [_smallest_scale(site.modules[name]) for name in reproductions if name in site.modules]
+    scale = max((scale for scale in wanted if scale), key=scale_rank, default=DEFAULT_SCALE)
+    return f"evidence run {' '.join(reproductions)}" + ("" if scale == DEFAULT_SCALE else f" --scale {scale}")
+
+
+def _smallest_scale(module: str) -> str | None:
+    """Smallest scale above smoke at which a reproduction has units without local data, None if there is none."""
+    units = importlib.import_module(module).REPRODUCTION.units
+    return next((scale for scale in SCALES if scale != "smoke" and units(scale, None, DataInfo())), None)
 
 
 def _right(index: int, numeric: Sequence[int]) -> str:

@@ -72,7 +72,21 @@ def criterion(test: Mapping[str, Any]) -> str:
 def _flat(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{k}: {_flat(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_flat(item) for item in value) + "]"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def full_run(claim: ClaimView) -> str:
+    """Write what a paper-scale claim would run and what that would take; empty where the claim does not say."""
+    if claim.configuration is None or claim.cost is None:
+        return ""
+    runs = ", ".join(f"`{name}`" for name in claim.configuration["runs"])
+    if not runs:
+        return "nothing to run"
+    units = {"core_hours": "core-hours", "gpu_hours": "GPU-hours"}
+    hours = " and ".join(f"{number(claim.cost[key])} {name}" for key, name in units.items() if claim.cost.get(key))
+    return f"runs {runs} of `{claim.configuration['reproduction']}`, about {hours} for one seed"
 
 
 def breakable(text: str) -> Markup:
@@ -109,6 +123,7 @@ def environment() -> Environment:
         printed=printed,
         pvalue=p_value,
         criterion=criterion,
+        full_run=full_run,
         prose=lambda text: Markup(prose.plain_inline(str(text))),
         python=lambda code: Markup(sources.python_html(code)),
         breakable=breakable,

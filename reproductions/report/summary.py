@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from reproductions.report.model import STATUSES, ClaimView, PaperView, Site, TestView, counts
-from reproductions.report.render import number, p_value
+from reproductions.report.render import full_run, number, p_value
 
 PUBLISHED = "published"
 
@@ -52,8 +52,8 @@ def _paper(paper: PaperView) -> list[str]:
     waiting = [claim for claim in paper.claims if claim.status(PUBLISHED) == "not run"]
     if waiting:
         lines += [f"<details><summary>{len(waiting)} claims not run</summary>", ""]
-        rows = [[f"[{c.id.split('/', 1)[1]}]({c.href})", c.tier, c.reason(PUBLISHED)] for c in waiting]
-        lines += [*_table(["claim", "tier", "reason"], rows), "", "</details>", ""]
+        rows = [[f"[{c.id.split('/', 1)[1]}]({c.href})", c.tier, c.reason(PUBLISHED), full_run(c)] for c in waiting]
+        lines += [*_table(["claim", "tier", "reason", "what it would run"], rows), "", "</details>", ""]
     return lines
 
 

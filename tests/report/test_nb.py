@@ -11,7 +11,8 @@ import pytest
 
 from reproductions.report import ReportError, gather, plots, style
 from reproductions.report.builder import Inputs
-from reproductions.report.nb import Page, paper
+from reproductions.report.model import Site
+from reproductions.report.nb import Page, paper, run_command
 
 
 @pytest.fixture
@@ -46,6 +47,15 @@ def test_a_figure_that_is_not_drawn_is_an_error(page: Page) -> None:
 def test_a_figure_without_results_says_how_to_get_them(page: Page) -> None:
     markup = page.figure("toy/other", "figure_1", alt="x", caption="x")._repr_html_()
     assert "<code>evidence run toy/other</code>" in markup
+
+
+def test_the_command_names_the_smallest_scale_that_all_have() -> None:
+    names = ("hvae/collapse", "hvae/five_layers", "hvae/tables", "toy/other")
+    site = Site((), frozenset(), False, modules={name: gather.module_of(name) for name in names[:3]})
+    assert run_command(site, "hvae/collapse", "hvae/tables") == "evidence run hvae/collapse hvae/tables"
+    assert run_command(site, "hvae/five_layers") == "evidence run hvae/five_layers --scale night"
+    assert run_command(site, *names[:2]) == "evidence run hvae/collapse hvae/five_layers --scale night"
+    assert run_command(site, "toy/other") == "evidence run toy/other"
 
 
 def test_a_claim_is_shown_once(page: Page) -> None:

@@ -151,7 +151,8 @@ def test_top_down_gap_against_its_definition(images):
         )
         top = model.infer(x, up)[1][-1]
         own, other = (
-            bernoulli.log_likelihood(x, model.descend(z, down[:-1])) for z in (top, torch.cat([top[-1:], top[:-1]]))
+            bernoulli.log_likelihood(x, model.likelihood(model.descend(z, down[:-1])))
+            for z in (top, torch.cat([top[-1:], top[:-1]]))
         )
     assert got == pytest.approx(collapse.top_down_gap(own, other).item(), rel=1e-12)
     assert abs(got) > 1e-3

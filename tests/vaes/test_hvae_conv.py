@@ -334,14 +334,14 @@ def test_channels_come_last():
     torch.testing.assert_close(pixels, torch.tensor([-1.0, 0.0, 2.0], dtype=torch.float64).sigmoid().expand_as(pixels))
 
 
-def test_ancestral_pass_of_given_latents_is_the_likelihood_of_their_sample():
+def test_ancestral_pass_gives_every_layer_all_samples_above_it():
     model = model_of(skips=True)
     _, noise, _ = inputs(model.config, 3)
     z3 = noise[2]
     p2 = model.conditional(1, z3)
     z2 = p2.mean + p2.scale * noise[1]
     p1 = model.conditional(0, torch.cat([z2, z3], -1))
-    torch.testing.assert_close(model.descend(z3, noise[:2]), model.likelihood(p1.mean + p1.scale * noise[0]))
+    torch.testing.assert_close(model.descend(z3, noise[:2]), p1.mean + p1.scale * noise[0])
 
 
 @pytest.fixture(scope="module")
@@ -401,8 +401,36 @@ def test_the_evaluator_takes_the_model(digits):
     assert None not in values.values()
 
 
-def test_the_evaluator_takes_colour_images_without_the_gap():
-    model = model_of(dtype=torch.float32, likelihood="discretised_logistic", **COLOUR)
-    x, _, _ = inputs(model.config, 5, dtype=torch.float32)
-    (values,) = evaluate(model, x, seed=1, protocol=Protocol(samples=4, gap_samples=0, information_images=0))
-    assert values["elbo"] <= values["iw_bound_k4"]
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("skips", [False, True])
+def test_the_evaluator_against_the_forward_pass_on_the_same_draws(likelihood, skips):
+    """One pass (4 x 5 rows), so the noise can be drawn again here."""
+    model = model_of(likelihood=likelihood, skips=skips, depth=4, **COLOUR)
+    x, _, _ = inputs(model.config, 5)
+    (values,) = evaluate(model, x, seed=2, protocol=Protocol(samples=4, gap_samples=0, information_images=0))
+    generator = stream(2, "evaluation")
+    noise = [torch.randn(1, 20, n, generator=generator, dtype=torch.float64)[0] for n in model.config.latents]
+    with torch.no_grad():
+        terms = model(x, noise)
+    assert values["elbo"] == pytest.approx(terms.log_weight.mean().item(), rel=1e-10)
+    for layer, term in enumerate(terms.layer_terms, 1):
+        assert values[f"layer_term_l{layer}"] == pytest.approx(term.mean().item(), rel=1e-8)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("skips", [False, True])
+def test_the_top_down_gap_against_its_definition(likelihood, skips):
+    """Both passes share the noise below the top; the partner is the next image."""
+    model = model_of(likelihood=likelihood, skips=skips, **COLOUR)
+    x, _, _ = inputs(model.config, 5)
+    (values,) = evaluate(model, x, seed=2, protocol=Protocol(samples=2, gap_samples=1, information_images=0))
+    generator = stream(2, "evaluation")
+    _, up, down = (
+        [torch.randn(1, rows, n, generator=generator, dtype=torch.float64)[0] for n in model.config.latents]
+        for rows in (10, 5, 5)
+    )
+    with torch.no_grad():
+        top = model.infer(x, up)[1][-1]
+        own, other = (model.log_likelihood(x, model.descend(z, down[:-1])) for z in (top, top.roll(1, 0)))
+    assert values["top_down_gap"] == pytest.approx((own - other).mean().item(), rel=1e-8)
+    assert abs(values["top_down_gap"]) > 1e-6

@@ -139,6 +139,27 @@ def test_resume_from_a_checkpoint_gives_the_same_numbers(tmp_path, name):
     assert [path.name for path in tmp_path.iterdir()] == ["run.safetensors"]
 
 
+def test_adamax_is_a_choice_and_resumes_to_the_same_numbers(tmp_path, digits):
+    recipe = replace(RECIPE, steps=30, optimiser="adamax", schedule="exponential", learning_rate_decay=0.99)
+    straight, resumed = (ensemble_trainer(CONFIG, recipe, [Member(0.8, 3), Member(1.0, 4)], digits) for _ in range(2))
+    straight.run(11)
+    straight.save(tmp_path / "run.safetensors")
+    straight.run()
+    resumed.load(tmp_path / "run.safetensors")
+    resumed.run()
+    assert torch.equal(parameters(straight.model), parameters(resumed.model))
+    adam = ensemble_trainer(CONFIG, replace(recipe, optimiser="adam"), straight.members, digits)
+    adam.run()
+    assert not torch.equal(parameters(straight.model), parameters(adam.model))
+
+
+def test_recipes_of_older_checkpoints_are_recognised():
+    older = {"steps", "batch", "learning_rate", "schedule", "final_learning_rate", "samples", "importance",
+             "warmup_start", "warmup_length", "betas", "epsilon", "dtype"}  # fmt: skip
+    assert set(RECIPE.identity()) == older
+    assert replace(RECIPE, optimiser="adamax").identity()["optimiser"] == "adamax"
+
+
 def test_checkpoint_of_another_run_is_refused(tmp_path, digits):
     train(CONFIG, replace(RECIPE, steps=1), Member(0.8, 3), digits).save(tmp_path / "a.safetensors")
     other = Trainer(initial_model(CONFIG, RECIPE, 3, digits), (Member(0.9, 3),), digits, RECIPE)
@@ -186,6 +207,8 @@ def test_training_raises_the_objective(digits):
         (lambda: Recipe(schedule="linear"), "schedule"),
         (lambda: Recipe(dtype="half"), "dtype"),
         (lambda: Recipe(learning_rate=0), "learning_rate"),
+        (lambda: Recipe(samples=0), "samples"),
+        (lambda: Recipe(optimiser="sgd"), "optimiser"),
     ],
 )
 def test_values_out_of_their_domain_are_refused(build, message):

@@ -254,8 +254,12 @@ class HVAE(nn.Module):
         return tuple(posterior), tuple(samples)
 
     def conditional(self, layer: int, z: Tensor) -> Gaussian:
-        """Unsmoothed p(z_layer | z_{layer+1} = z), counting layers from 0."""
+        """Unsmoothed p(z_layer | parents = z), counting layers from 0; see `parents`."""
         return self._gaussian(self.priors[layer](z))
+
+    def parents(self, above: Sequence[Tensor]) -> Tensor:
+        """What a layer depends on in the generative model, out of the values of all layers above it, next one first."""
+        return above[0]
 
     def forward(self, x: Tensor, noise: Sequence[Tensor], smoothing: Smoothing | None = None) -> HierarchicalTerms:
         """Terms of the objective at one posterior sample per row of ``noise``.
@@ -273,7 +277,7 @@ class HVAE(nn.Module):
         log_prior = []
         for layer in range(self.config.depth - 1):
             if smoothing is None:
-                prior = self.conditional(layer, samples[layer + 1])
+                prior = self.conditional(layer, self.parents(samples[layer + 1 :]))
             else:
                 above = layer + 1
                 prior = self._smoothed_stack(layer, samples[above], posterior[above], noise[above], smoothing)
@@ -302,17 +306,19 @@ class HVAE(nn.Module):
         return self(x, noise).log_weight.unflatten(-1, (-1, x.shape[-2]))
 
     def descend(self, z: Tensor, noise: Sequence[Tensor]) -> Tensor:
-        """Ancestral pass of the unsmoothed model from the top latent down: pixel logits (..., rows, data).
+        """Ancestral pass of the unsmoothed model from the top latent down: samples of z_1 (..., rows, n_1).
 
         ``noise`` holds draws (..., rows, n_l) for the layers below the top, bottom to top.
         """
+        samples = [z]
         for layer in reversed(range(self.config.depth - 1)):
-            z = gaussian.reparameterise(*self.conditional(layer, z), noise[layer])
-        return self.likelihood(z)
+            conditional = self.conditional(layer, self.parents(samples))
+            samples.insert(0, gaussian.reparameterise(*conditional, noise[layer]))
+        return samples[0]
 
     def sample(self, noise: Sequence[Tensor]) -> Tensor:
         """Pixel probabilities (..., rows, data) of ancestral samples; ``noise`` (..., rows, n_l) for every layer."""
-        return self.descend(noise[-1], noise[:-1]).sigmoid()
+        return self.likelihood(self.descend(noise[-1], noise[:-1])).sigmoid()
 
     def _networks(self) -> list[Any]:
         return [*self.posteriors, *self.priors, self.likelihood]

@@ -151,8 +151,7 @@ class HVAEConvConfig:
 class HVAEConv(HVAE):
     """The model; it trains and is evaluated like `HVAE`, one model at a time.
 
-    With skips, `conditional` takes all latents above the layer, the next one first, in one vector. The top-down gap of
-    `vaes.evaluation` needs binary images.
+    With skips, the parents of a layer are all latents above it, the next one first, in one vector.
 
     Parameters
     ----------
@@ -225,20 +224,13 @@ class HVAEConv(HVAE):
         x = self._channels_first(x).unsqueeze(-3)
         return _LOG_LIKELIHOODS[self.config.likelihood](self.config, x, outputs).flatten(-2)
 
-    def descend(self, z: Tensor, noise: Sequence[Tensor]) -> Tensor:
-        """Ancestral pass of the unsmoothed model from the top latent down: parameters of p(x|z_1), flat maps.
-
-        ``noise`` holds draws (..., rows, n_l) for the layers below the top, bottom to top.
-        """
-        samples = [z]
-        for layer in reversed(range(self.config.depth - 1)):
-            conditional = self.conditional(layer, self._join(samples))
-            samples.insert(0, gaussian.reparameterise(*conditional, noise[layer]))
-        return self.likelihood(samples[0])
+    def parents(self, above: Sequence[Tensor]) -> Tensor:
+        """What a layer depends on in the generative model, out of the values of all layers above it, next one first."""
+        return torch.cat(tuple(above), -1) if self.config.skips and len(above) > 1 else above[0]
 
     def sample(self, noise: Sequence[Tensor]) -> Tensor:
         """Means of the pixels, in [0, 1], (..., rows, data) of ancestral samples; ``noise`` for every layer."""
-        outputs = self.descend(noise[-1], noise[:-1])
+        outputs = self.likelihood(self.descend(noise[-1], noise[:-1]))
         return self._channels_last(_MEANS[self.config.likelihood](self.config, outputs))
 
     def _prior(
@@ -251,16 +243,12 @@ class HVAEConv(HVAE):
     ) -> Gaussian:
         """p(z_layer | latents above), smoothed or not."""
         above = slice(layer + 1, None)
-        z = self._join(samples[above])
+        z = self.parents(samples[above])
         if smoothing is None:
             return self.conditional(layer, z)
-        q = Gaussian(*(self._join(values) for values in zip(*posterior[above], strict=True)))
-        fresh = self._join(smoothing.fresh[layer:])
-        return self._smoothed(self.priors[layer], z, q, self._join(noise[above]), fresh, smoothing.rho)
-
-    def _join(self, above: Sequence[Tensor]) -> Tensor:
-        """What p(z_l|.) is given out of the values of all layers above l, the next one first."""
-        return torch.cat(tuple(above), -1) if self.config.skips and len(above) > 1 else above[0]
+        q = Gaussian(*(self.parents(values) for values in zip(*posterior[above], strict=True)))
+        fresh = self.parents(smoothing.fresh[layer:])
+        return self._smoothed(self.priors[layer], z, q, self.parents(noise[above]), fresh, smoothing.rho)
 
     def _channels_first(self, x: Tensor) -> Tensor:
         if self.config.channels == 1:
