@@ -83,7 +83,11 @@ INVENTORIES = (
         kinds={
             "value": 32, "identity": 30, "ordering": 22, "ratio": 13, "threshold": 12, "trend": 7, "qualitative": 7,
         },
-        reproductions={None: 67, "tables": 30, "identities": 26},
+        reproductions={
+            None: 18, "tables": 30, "identities": 26, "architectures": 11, "linear_vae": 2,
+            "decoders": 10, "frey": 8, "beta_grid": 4, "discretised": 3, "colour": 3, "strategies": 3, "order": 1,
+            "video": 3, "hierarchical": 1,
+        },
         claims_by_place={
             0: "table-3/celeba-nll-discrete",
             61: "figure-9/svhn-trajectories",
