@@ -207,7 +207,7 @@ def show(page: Any) -> Any:
                 name = f"<b>{SOURCE_LABELS[source]}:</b> " if page.site.has_machine else ""
                 parts.append(f"<p>{name}{prose.inline(sentences)}</p>")
         if not any(told.values()):
-            command = " ".join(("evidence run", *(f"sigma-vae/{name}" for name in names)))
+            command = nb.run_command(page.site, *(f"sigma-vae/{name}" for name in names))
             parts.append(f'<p class="none">No results yet. <code>{html.escape(command)}</code> makes them.</p>')
     return nb.Display("\n".join(parts))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from reproductions.report import plots
@@ -60,11 +61,21 @@ def decoder_figures(table: Table, style: Any) -> dict[str, Any]:
     arms = [name for name in dict.fromkeys(row["arm"]["arm"] for row in trained) if name != "mean_mse"]
     figure, (left, right) = style.subplots(1, 2, figsize=(11, 4.6))
     _dots(left, style, {label(n): values(own, "fd_mean", arm=n, stage="common") for n in arms})
-    left.set(xlabel=DISTANCE, xscale="log")
+    left.set(xlabel=DISTANCE)
     _dots(right, style, {label(n): values(own, "mass_nelbo", arm=n, stage="common") for n in arms})
-    right.set(xlabel="bound on the mass of the levels (nats per image)", xscale="log")
+    right.set(xlabel="bound on the mass of the levels (nats per image)")
+    for ax in (left, right):
+        _log_axis(ax)
     drawn["decoders"] = figure
     return drawn | _pictures(trained, style, "digits16")
+
+
+def _log_axis(ax: Any) -> None:
+    """Make x logarithmic, with 1, 2 and 5 times the powers of ten written out: more labels would overlap."""
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _trajectories(table: Table, style: Any, stages: Mapping[str, str], constants: Iterable[float]) -> Any:
@@ -225,7 +236,8 @@ def order_figures(table: Table, style: Any) -> dict[str, Any]:
     for ax, dataset in zip(axes[0], datasets, strict=True):
         arms = dict.fromkeys(row["arm"]["arm"] for row in measured)
         _dots(ax, style, {label(name): values(measured, "fd_mean", dataset=dataset, arm=name) for name in arms})
-        ax.set(title=dataset, xlabel=DISTANCE, xscale="log")
+        ax.set(title=dataset, xlabel=DISTANCE)
+        _log_axis(ax)
     return {"order": figure}
 
 
