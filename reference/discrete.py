@@ -393,6 +393,9 @@ def _smoothed_log_ratio(logits: ArrayLike, prior_logits: ArrayLike, log_ratio: A
     if log_ratio.ndim == 0:
         raise ValueError("log_ratio must have a sample axis first, got a scalar")
     broadcast(logits=logits, prior_logits=prior_logits, log_ratio=log_ratio)
+    # Exchanging the two states changes nothing; where the ratio is most of both terms it leaves their difference.
+    flip = np.where(logits + prior_logits + log_ratio > 0, -1, 1)
+    logits, prior_logits, log_ratio = flip * logits, flip * prior_logits, flip * log_ratio
     # A weak ratio leaves the sum of both weights no digits beyond 1.
     near = np.abs(log_ratio) < 1
     weak = np.expm1(np.where(near, log_ratio, 0))

@@ -1142,8 +1142,10 @@ def _overlap_logistic_root(rho: Array, logits: Array, kappa: Array) -> tuple[NDA
 def _logistic_log_ratio(middle: Array, kappa: Array) -> Array:
     """Log r(zeta|1) - log r(zeta|0) from the distance ``middle`` to the middle of the locations in units of scale."""
     # Of two blunt densities nearly all cancels: there from the ratio of cosh(x_0/2) and cosh(x_1/2), less 1.
-    half, quarter = 0.5 * np.clip(middle, -600, 600), 0.25 * np.minimum(kappa, 2)
-    blunt = 2 * np.log1p(2 * np.sinh(half) * np.sinh(quarter) / np.cosh(half - quarter))
+    # With tanh: the powers of a far middle carry its rounding.
+    middle_tanh, quarter = np.tanh(0.5 * middle), 0.25 * np.minimum(kappa, 2)
+    weighted = middle_tanh * np.sinh(quarter)
+    blunt = 2 * np.log1p(2 * weighted / (np.cosh(quarter) - weighted))
     # Between sharp ones |x_0| - |x_1| is twice the distance, cut off beyond the locations.
     tails = [np.log1p(np.exp(-np.abs(middle + side * 0.5 * kappa))) for side in (1, -1)]
     return np.where(kappa < 2, blunt, np.clip(2 * middle, -kappa, kappa) + 2 * (tails[0] - tails[1]))

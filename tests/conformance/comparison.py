@@ -275,20 +275,21 @@ def _directional(
     def differences(h: float) -> tuple[float, float]:
         values = [objective(k * h) for k in (-2, -1, 0, 1, 2)]
         first = (values[0] - 8 * values[1] + 8 * values[3] - values[4]) / (12 * h)
-        return first, abs(values[1] - 2 * values[2] + values[3]) / h
+        return first, (values[1] - 2 * values[2] + values[3]) / h
 
     try:
         with np.errstate(all="ignore"):
-            (coarse, coarse_bend), (middle, _), (fine, fine_bend) = map(differences, (COARSE, MIDDLE, FINE))
+            (coarse, coarse_bend), (middle, middle_bend), (fine, fine_bend) = map(differences, (COARSE, MIDDLE, FINE))
     except ValueError:
         return None
     # The bend of a smooth function shrinks with the step (to a quarter here), that of a kink stays.
-    kink = fine_bend > 0.5 * coarse_bend and fine_bend > 1e-6 * abs(middle)
-    uncertainty = 4 * max(abs(middle - coarse), abs(middle - fine))
+    kink = abs(fine_bend) > 0.5 * abs(coarse_bend) and abs(fine_bend) > 1e-6 * abs(middle)
+    # What is left of the bend at step 0 is a small kink that a larger smooth bend hides: the slopes beside it differ.
+    uncertainty = 4 * max(abs(middle - coarse), abs(middle - fine)) + abs(2 * fine_bend - middle_bend)
     return (
         None
         if kink or not np.isfinite(middle) or uncertainty > 1e-3 * abs(middle) + 1e-6
-        else (middle, uncertainty, fine_bend / FINE)
+        else (middle, uncertainty, abs(fine_bend) / FINE)
     )
 
 

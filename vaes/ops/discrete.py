@@ -177,7 +177,10 @@ def _log1p_remainder(x: Tensor) -> Tensor:
 
 def _smoothed_log_ratio(logits: Tensor, prior_logits: Tensor, log_ratio: Tensor) -> Tensor:
     """Return log q(zeta) - log p(zeta), summed over units; r(zeta|0) cancels."""
-    return (_log_mean_ratio(logits, log_ratio) - _log_mean_ratio(prior_logits, log_ratio)).sum(-1)
+    # Where the state 1 dominates both, the ratio is a large part that they share: states exchanged, it is none.
+    sign = torch.where(logits + prior_logits + log_ratio > 0, -1, 1)
+    posterior, prior = (_log_mean_ratio(sign * side, sign * log_ratio) for side in (logits, prior_logits))
+    return (posterior - prior).sum(-1)
 
 
 def _log_mean_ratio(logits: Tensor, log_ratio: Tensor) -> Tensor:

@@ -99,8 +99,11 @@ def directions(draw: DrawFn) -> np.ndarray:
 
 
 def _varied(x: np.ndarray) -> np.ndarray:
-    """A slope over the images or pixels: a constant channel has no standard deviation and an infinite slope of it."""
-    return x / 4 + 4 * np.moveaxis(np.arange(x.size // x.shape[1]).reshape(x.shape[0], *x.shape[2:], 1), -1, 1)
+    """A slope over the images or pixels that x / 4, at most 2 in size, cannot undo.
+
+    A constant channel has no standard deviation and an infinite slope of it.
+    """
+    return x / 4 + 5 * np.moveaxis(np.arange(x.size // x.shape[1]).reshape(x.shape[0], *x.shape[2:], 1), -1, 1)
 
 
 def _running(draw: DrawFn, channels: tuple[int, ...]) -> dict[str, np.ndarray]:
