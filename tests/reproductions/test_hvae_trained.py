@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from claims import load_paper
-from claims.schema import Claim
 from claims.tables import matches
-from reproductions.harness import Context, DataInfo
-from reproductions.harness.work import clean_rows
+from reproductions.harness import DataInfo
 from reproductions.report import style
+from tests.reproductions.smoke_units import claims_of, module, selectors, smoke_table
 
 EFFECTS = (
     "baselines",
@@ -33,51 +29,19 @@ EFFECTS = (
 BY_EFFECT = [pytest.param(effect, marks=pytest.mark.xdist_group(f"hvae {effect}")) for effect in EFFECTS]
 
 
-def module(effect: str) -> Any:
-    return importlib.import_module(f"reproductions.hvae.{effect}")
-
-
-@pytest.fixture(scope="session")
-def tables() -> dict[str, list[dict[str, Any]]]:
-    """Rows of the smoke units, filled on demand."""
-    return {}
-
-
-def table(effect: str, tables: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    if effect not in tables:
-        rows: list[dict[str, Any]] = []
-        for unit in module(effect).units("smoke", 1, DataInfo()):
-            returned = module(effect).run(dict(unit.config), unit.seed, Context())
-            clean, problems = clean_rows(returned, module(effect).REPRODUCTION.metrics)
-            assert not problems
-            rows += [{**row, "seed": unit.seed, "series": row.get("series", {})} for row in clean]
-        tables[effect] = rows
-    return tables[effect]
-
-
-def claims_of(effect: str) -> list[Claim]:
-    return [claim for claim in load_paper("hvae").claims if claim.reproduction == f"hvae/{effect}"]
-
-
-def selectors(test: Any) -> Iterator[dict[str, Any]]:
-    for name in ("where", "greater", "less", "numerator", "denominator", "first", "second"):
-        if getattr(test, name, None):
-            yield getattr(test, name)
-
-
 @pytest.mark.parametrize("effect", BY_EFFECT)
-def test_smoke_unit_has_the_declared_metrics(effect: str, tables: dict[str, list[dict[str, Any]]]) -> None:
-    rows = table(effect, tables)
+def test_smoke_unit_has_the_declared_metrics(effect: str) -> None:
+    rows = smoke_table(f"hvae/{effect}")
     arms = [tuple(sorted(row["arm"].items(), key=str)) for row in rows]
     assert len(set(arms)) == len(arms), "two rows of one seed have the same arm"
-    for metric in module(effect).REPRODUCTION.metrics:
+    for metric in module(f"hvae/{effect}").REPRODUCTION.metrics:
         assert any(metric in row["metrics"] for row in rows), metric
 
 
 @pytest.mark.parametrize("effect", BY_EFFECT)
-def test_claims_find_their_metrics(effect: str, tables: dict[str, list[dict[str, Any]]]) -> None:
-    rows = table(effect, tables)
-    for claim in claims_of(effect):
+def test_claims_find_their_metrics(effect: str) -> None:
+    rows = smoke_table(f"hvae/{effect}")
+    for claim in claims_of(f"hvae/{effect}"):
         for test in claim.tests or ():
             for selector in selectors(test):
                 # The smoke scale has other widths and depths than the claims: ask for the same fields only.
@@ -93,7 +57,7 @@ def _without_shape(selector: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("effect", BY_EFFECT)
 def test_night_units_have_the_arms_of_the_claims(effect: str) -> None:
-    units = module(effect).units(
+    units = module(f"hvae/{effect}").units(
         "night", None, DataInfo(describe=lambda folder: [{"name": "mnist10k", "status": "ok"}])
     )
     seeds = {unit.seed for unit in units}
@@ -103,9 +67,9 @@ def test_night_units_have_the_arms_of_the_claims(effect: str) -> None:
 
 
 @pytest.mark.parametrize("effect", BY_EFFECT)
-def test_figures_from_whole_and_from_empty_tables(effect: str, tables: dict[str, list[dict[str, Any]]]) -> None:
-    draw = module(effect).figures
-    drawn = draw(table(effect, tables), style)
+def test_figures_from_whole_and_from_empty_tables(effect: str) -> None:
+    draw = module(f"hvae/{effect}").figures
+    drawn = draw(smoke_table(f"hvae/{effect}"), style)
     assert any(figure is not None for figure in drawn.values())
     assert all(figure is None for figure in draw([], style).values())
     for figure in drawn.values():
@@ -113,7 +77,7 @@ def test_figures_from_whole_and_from_empty_tables(effect: str, tables: dict[str,
 
 
 def test_grid_shares_count_cells() -> None:
-    effect = module("depth_width")
+    effect = module("hvae/depth_width")
     inactive = {(1, 2): 0.0, (1, 4): 0.1, (2, 2): 0.31, (2, 4): 0.9}
     cells = [
         {
@@ -136,7 +100,7 @@ def test_curve_row_places_the_drop() -> None:
         {"arm": {"dataset": "digits", "K": 5, "rho": rho, "width": 8, "depth": 3}, "metrics": {"top_kl": kl}}
         for rho, kl in zip(grid[::-1], 4 / (1 + np.exp((grid[::-1] - 0.9) / 0.005)), strict=True)
     ]
-    row = module("transition_by_shape").curve_row(rows)
+    row = module("hvae/transition_by_shape").curve_row(rows)
     assert row["arm"] == {"dataset": "digits", "K": 5, "units": 8, "layers": 3}
     assert row["metrics"]["rho_half"] == pytest.approx(0.9, abs=0.01)
     assert 0.9 < row["metrics"]["rho_on"] < 0.94
@@ -144,7 +108,7 @@ def test_curve_row_places_the_drop() -> None:
 
 
 def test_steps_to_a_target_and_jumps_of_a_loss() -> None:
-    effect = module("free_bits")
+    effect = module("hvae/free_bits")
     assert effect.steps_to(-20.0, [-30.0, -21.0, -19.0, -18.0]) == 3 * effect.MEASURE_EVERY
     assert effect.steps_to(-20.0, [-30.0, -21.0]) is None
     rng = np.random.default_rng(0)
@@ -161,7 +125,7 @@ def test_gradients_of_copies_are_those_of_single_models() -> None:
     from vaes.models.hvae import HVAE, HVAEConfig, Smoothing, objective
     from vaes.seeding import stream
 
-    effect = module("gradient_variance")
+    effect = module("hvae/gradient_variance")
     config = HVAEConfig(data=6, latents=(2, 2), hidden=(4, 4))
     model = HVAE(config).initialise(stream(0, "init"))
     images = (torch.rand(5, 6, generator=stream(0, "x")) < 0.5).float()
@@ -183,7 +147,7 @@ def test_sampled_objective_has_the_closed_form_as_its_mean() -> None:
     torch = pytest.importorskip("torch")
     from reference import linear_gaussian, ornstein_uhlenbeck
 
-    effect = module("linear_mechanism")
+    effect = module("hvae/linear_mechanism")
     generator = torch.Generator().manual_seed(0)
 
     def normal(*shape: int) -> Any:
@@ -203,7 +167,7 @@ def test_sampled_objective_has_the_closed_form_as_its_mean() -> None:
 
 def test_colour_patches_keep_test_images_apart() -> None:
     pytest.importorskip("torch")
-    effect = module("colour_patches")
+    effect = module("hvae/colour_patches")
     dataset = effect.colour_patches()
     assert dataset.train.shape == (effect.TRAIN, 192)
     assert dataset.test.shape == (effect.TEST, 192)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,10 +10,10 @@ import torch
 
 from claims import load_paper
 from claims.tables import matches
-from reproductions.harness import Context, DataInfo
-from reproductions.harness.work import clean_rows
+from reproductions.harness import DataInfo
 from reproductions.report import style
 from reproductions.sigma_vae import hierarchical, video
+from tests.reproductions.smoke_units import module, smoke_table
 from vaes.models.svg_lp import preset
 from vaes.moving_digits import MovingDigits, movdig16
 
@@ -23,41 +22,18 @@ BY_EFFECT = [pytest.param(effect, marks=pytest.mark.xdist_group(f"sigma-vae {eff
 MNIST = DataInfo(describe=lambda folder: [{"name": "mnist10k", "status": "ok"}])
 
 
-def module(effect: str) -> Any:
-    return importlib.import_module(f"reproductions.sigma_vae.{effect}")
-
-
-@pytest.fixture(scope="session")
-def tables() -> dict[str, list[dict[str, Any]]]:
-    """Rows of the smoke units, filled on demand."""
-    return {}
-
-
-def table(effect: str, tables: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    if effect not in tables:
-        rows: list[dict[str, Any]] = []
-        for unit in module(effect).units("smoke", 1, DataInfo()):
-            returned = module(effect).run(dict(unit.config), unit.seed, Context())
-            clean, problems = clean_rows(returned, module(effect).REPRODUCTION.metrics)
-            # After two steps a digit may be nowhere; then the share that is kept is missing.
-            assert all("presence_kept" in problem for problem in problems)
-            rows += [{**row, "seed": unit.seed, "series": row.get("series", {})} for row in clean]
-        tables[effect] = rows
-    return tables[effect]
-
-
 @pytest.mark.parametrize("effect", BY_EFFECT)
-def test_smoke_unit_has_the_declared_metrics(effect: str, tables: dict[str, list[dict[str, Any]]]) -> None:
-    rows = table(effect, tables)
+def test_smoke_unit_has_the_declared_metrics(effect: str) -> None:
+    rows = smoke_table(f"sigma-vae/{effect}", may_be_missing="presence_kept")
     arms = [tuple(sorted(row["arm"].items())) for row in rows]
     assert len(set(arms)) == len(arms), "two rows of one seed have the same arm"
-    for metric in module(effect).REPRODUCTION.metrics:
+    for metric in module(f"sigma-vae/{effect}").REPRODUCTION.metrics:
         assert any(metric in row["metrics"] for row in rows), metric
 
 
 @pytest.mark.parametrize("effect", BY_EFFECT)
-def test_claims_find_one_row_per_seed(effect: str, tables: dict[str, list[dict[str, Any]]]) -> None:
-    rows = table(effect, tables)
+def test_claims_find_one_row_per_seed(effect: str) -> None:
+    rows = smoke_table(f"sigma-vae/{effect}", may_be_missing="presence_kept")
     claims = [claim for claim in load_paper("sigma-vae").claims if claim.reproduction == f"sigma-vae/{effect}"]
     assert claims
     for claim in claims:
@@ -71,7 +47,7 @@ def test_claims_find_one_row_per_seed(effect: str, tables: dict[str, list[dict[s
 
 @pytest.mark.parametrize("effect", EFFECTS)
 def test_units_of_the_scales(effect: str) -> None:
-    units = module(effect).units
+    units = module(f"sigma-vae/{effect}").units
     night = units("night", None, DataInfo())
     assert min(unit.seed for unit in night) == 1000
     assert len({(str(unit.config), unit.seed) for unit in night}) == len(night)
@@ -93,9 +69,9 @@ def test_decided_arms_have_five_seeds() -> None:
 
 
 @pytest.mark.parametrize("effect", BY_EFFECT)
-def test_figures_from_whole_and_from_empty_tables(effect: str, tables: dict[str, list[dict[str, Any]]]) -> None:
-    draw = module(effect).figures
-    drawn = draw(table(effect, tables), style)
+def test_figures_from_whole_and_from_empty_tables(effect: str) -> None:
+    draw = module(f"sigma-vae/{effect}").figures
+    drawn = draw(smoke_table(f"sigma-vae/{effect}", may_be_missing="presence_kept"), style)
     assert all(figure is not None and style.svg_bytes(figure) for figure in drawn.values())
     assert all(figure is None for figure in draw([], style).values())
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from claims import load_paper
-from claims.schema import Claim
 from claims.tables import matches
 from reproductions.harness import Context, DataInfo
-from reproductions.harness.work import clean_rows
 from reproductions.report import style
 from reproductions.sigma_vae import _estimates, _runs, decoders
+from tests.reproductions.smoke_units import claims_of, module, selectors, smoke_table
 from vaes.ops import calibration
 
 EFFECTS = ("decoders", "beta_grid", "discretised", "colour", "strategies", "frey", "order")
@@ -28,57 +24,23 @@ AT_HAND = ("digits", "patches", "mnist10k", "frey-face")
 BY_EFFECT = [pytest.param(effect, marks=pytest.mark.xdist_group(f"sigma-vae {effect}")) for effect in EFFECTS]
 
 
-def module(effect: str) -> Any:
-    return importlib.import_module(f"reproductions.sigma_vae.{effect}")
-
-
 def everything(folder: Path | None) -> list[dict[str, str]]:
     return [{"name": name, "status": "ok"} for name in AT_HAND]
 
 
-@pytest.fixture(scope="session")
-def tables() -> dict[str, list[dict[str, Any]]]:
-    """Rows of the smoke units, filled on demand."""
-    return {}
-
-
-def table(effect: str, tables: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    if effect not in tables:
-        rows: list[dict[str, Any]] = []
-        for unit in module(effect).units("smoke", 1, DataInfo()):
-            returned = module(effect).run(dict(unit.config), unit.seed, Context())
-            clean, problems = clean_rows(returned, module(effect).REPRODUCTION.metrics)
-            assert not problems
-            rows += [{**row, "seed": unit.seed, "series": row.get("series", {})} for row in clean]
-        tables[effect] = rows
-    return tables[effect]
-
-
-def claims_of(effect: str) -> list[Claim]:
-    return [claim for claim in load_paper("sigma-vae").claims if claim.reproduction == f"sigma-vae/{effect}"]
-
-
-def selectors(test: Any) -> Iterator[dict[str, Any]]:
-    for name in ("where", "greater", "less", "numerator", "denominator"):
-        if getattr(test, name, None):
-            yield getattr(test, name)
-
-
 @pytest.mark.parametrize("effect", BY_EFFECT)
-def test_smoke_unit_has_distinct_arms_and_no_other_metrics(
-    effect: str, tables: dict[str, list[dict[str, Any]]]
-) -> None:
-    rows = table(effect, tables)
+def test_smoke_unit_has_distinct_arms_and_no_other_metrics(effect: str) -> None:
+    rows = smoke_table(f"sigma-vae/{effect}")
     arms = [tuple(sorted(row["arm"].items(), key=str)) for row in rows]
     assert len(set(arms)) == len(arms), "two rows of one seed have the same arm"
-    assert {metric for row in rows for metric in row["metrics"]} <= set(module(effect).METRICS)
+    assert {metric for row in rows for metric in row["metrics"]} <= set(module(f"sigma-vae/{effect}").METRICS)
 
 
 @pytest.mark.parametrize("effect", BY_EFFECT)
-def test_claims_find_their_metrics(effect: str, tables: dict[str, list[dict[str, Any]]]) -> None:
-    rows = table(effect, tables)
-    assert claims_of(effect)
-    for claim in claims_of(effect):
+def test_claims_find_their_metrics(effect: str) -> None:
+    rows = smoke_table(f"sigma-vae/{effect}")
+    assert claims_of(f"sigma-vae/{effect}")
+    for claim in claims_of(f"sigma-vae/{effect}"):
         for test in claim.tests or ():
             for selector in selectors(test):
                 if effect in OF_GPU and selector.get("dataset") in ("frey28", "photo8", "mnist28"):
@@ -89,7 +51,7 @@ def test_claims_find_their_metrics(effect: str, tables: dict[str, list[dict[str,
 
 @pytest.mark.parametrize("effect", BY_EFFECT)
 def test_units_of_the_scales(effect: str) -> None:
-    own = module(effect)
+    own = module(f"sigma-vae/{effect}")
     for scale in ("laptop", "night", "gpu"):
         units = own.units(scale, None, DataInfo(describe=everything))
         keys = {(str(unit.config), unit.seed) for unit in units}
@@ -104,14 +66,14 @@ def test_units_of_the_scales(effect: str) -> None:
 def test_without_the_data_directory_no_unit_asks_for_it(effect: str) -> None:
     embedded = DataInfo(describe=lambda folder: everything(folder)[:2])
     for scale in ("laptop", "night", "gpu"):
-        units = module(effect).units(scale, None, embedded)
+        units = module(f"sigma-vae/{effect}").units(scale, None, embedded)
         assert all(set(unit.config["datasets"]) <= {"digits", "patches"} for unit in units)
 
 
 @pytest.mark.parametrize("effect", BY_EFFECT)
-def test_figures_from_whole_and_from_empty_tables(effect: str, tables: dict[str, list[dict[str, Any]]]) -> None:
-    draw = module(effect).figures
-    drawn = draw(table(effect, tables), style)
+def test_figures_from_whole_and_from_empty_tables(effect: str) -> None:
+    draw = module(f"sigma-vae/{effect}").figures
+    drawn = draw(smoke_table(f"sigma-vae/{effect}"), style)
     assert effect == "frey" or any(figure is not None for figure in drawn.values())
     empty = draw([], style)
     assert empty.keys() == drawn.keys()
@@ -122,7 +84,7 @@ def test_figures_from_whole_and_from_empty_tables(effect: str, tables: dict[str,
 
 def test_faces_with_the_data_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     """The part on Frey Face, on digits that stand for it: crossing, bounds of both sigmas, errors."""
-    own = module("frey")
+    own = module("sigma-vae/frey")
     config = own.faces("smoke")
     config |= {"images": "digits16", "datasets": ["digits"]}
     monkeypatch.setitem(own.PRINTED, "shared", 1e9)

@@ -9,6 +9,7 @@ with densities, masses of the L levels with masses.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -125,7 +126,7 @@ class DecoderConfig:
             raise ValueError(f"min_sigma must keep its default with soft_clip, got {self.min_sigma}")
 
 
-class Decoder(nn.Module):
+class Decoder(nn.Module, ABC):
     """A likelihood. ``output`` is (B, `head_channels`, H, W), ``x`` is (B, C, H, W) in [0, 1].
 
     ``kind`` is "density" (on [0, 1]), "mass" (of the levels) or "cross_entropy" (neither).
@@ -170,9 +171,9 @@ class Decoder(nn.Module):
         """Log of the one scale of all values, after clipping; None where there is no such scale."""
         return None
 
+    @abstractmethod
     def nll(self, output: Tensor, x: Tensor) -> Tensor:
         """Negative log likelihood (B,) in nats per image in the form that is trained; it may use batch statistics."""
-        raise NotImplementedError
 
     def evaluation_nll(self, output: Tensor, x: Tensor) -> Tensor:
         """Negative log likelihood (B,), or its bound, in nats per image, with everything fitted frozen.
@@ -198,9 +199,9 @@ class Decoder(nn.Module):
         """Mean image (B, C, H, W) in [0, 1] (of a discretised law: its location)."""
         return output.sigmoid()
 
+    @abstractmethod
     def sample(self, output: Tensor, generator: torch.Generator) -> Tensor:
         """Draw images (B, C, H, W) on the grid of levels; tails are clipped to [0, 1]."""
-        raise NotImplementedError
 
     def squared_error(self, output: Tensor, x: Tensor) -> Tensor:
         """Sum of squared errors (B,) of the mean."""
@@ -242,6 +243,17 @@ class GaussianDecoder(Decoder):
         """Negative log density (B,) in nats per image."""
         return self._density(output, x, self._training_log_sigma(output, x))
 
+    @abstractmethod
+    def _training_log_sigma(self, output: Tensor, x: Tensor) -> Tensor:
+        """Log standard deviation in training, (), (B, 1) or (B, D)."""
+
+    def _density(self, output: Tensor, x: Tensor, log_sigma: Tensor) -> Tensor:
+        return calibration.gaussian_nll(x.flatten(1), self.mean(output).flatten(1), log_sigma)
+
+
+class FrozenSigma(GaussianDecoder):
+    """Gaussians whose standard deviation is known without the image that is scored, once training is over."""
+
     def evaluation_nll(self, output: Tensor, x: Tensor) -> Tensor:
         """Negative log density (B,) in nats per image at the frozen scale."""
         return self._density(output, x, self._frozen_log_sigma(output))
@@ -260,18 +272,15 @@ class GaussianDecoder(Decoder):
         scale = self._frozen_log_sigma(output).exp().expand_as(mean.flatten(1)).reshape(mean.shape)
         return self._to_grid(mean + scale * noise)
 
-    def _density(self, output: Tensor, x: Tensor, log_sigma: Tensor) -> Tensor:
-        return calibration.gaussian_nll(x.flatten(1), self.mean(output).flatten(1), log_sigma)
-
     def _training_log_sigma(self, output: Tensor, x: Tensor) -> Tensor:
-        """Log standard deviation, (), (B, 1) or (B, D)."""
         return self._frozen_log_sigma(output)
 
+    @abstractmethod
     def _frozen_log_sigma(self, output: Tensor) -> Tensor:
-        raise NotImplementedError
+        """Log standard deviation after training, () or (B, D)."""
 
 
-class ConstantSigma(GaussianDecoder):
+class ConstantSigma(FrozenSigma):
     """Unit variance, or the variance beta that a beta-VAE stands for: NLL + KL = L_beta / beta + a constant."""
 
     constant: Tensor
@@ -292,7 +301,7 @@ class ConstantSigma(GaussianDecoder):
         return self.constant
 
 
-class SharedSigma(GaussianDecoder):
+class SharedSigma(FrozenSigma):
     """One learned log standard deviation, 0 at the start."""
 
     def __init__(self, config: DecoderConfig, channels: int, **options: Any) -> None:
@@ -308,7 +317,7 @@ class SharedSigma(GaussianDecoder):
         return self.log_scale
 
 
-class OptimalSigma(GaussianDecoder):
+class OptimalSigma(FrozenSigma):
     """The standard deviation that is best for given errors: root mean squared error of a batch, then of all data.
 
     Gradients pass through the batch's own estimate (without a soft clip they vanish); those of other batches are
@@ -405,10 +414,6 @@ class PerImageSigma(GaussianDecoder):
         posterior = calibration.optimal_lognormal(error, dims, mean_p, variance_p)
         return -calibration.lognormal_sigma_bound(error, dims, *posterior, mean_p, variance_p)
 
-    def mass_nll(self, output: Tensor, x: Tensor) -> Tensor:
-        """Not defined: the bound is one on a density."""
-        return Decoder.mass_nll(self, output, x)
-
     def sample(self, output: Tensor, generator: torch.Generator) -> Tensor:
         """Draw images, each with a standard deviation from the calibrated prior."""
         mean = self.mean(output)
@@ -446,7 +451,7 @@ class PerImageSigma(GaussianDecoder):
         return torch.where(earlier, first, mean), variance
 
 
-class PredictedSigma(GaussianDecoder):
+class PredictedSigma(FrozenSigma):
     """Mean and log standard deviation of every value from the network: first C means, then C raw log scales."""
 
     @property
@@ -467,9 +472,9 @@ class MassDecoder(Decoder):
 
     kind = "mass"
 
+    @abstractmethod
     def log_mass(self, output: Tensor, codes: Tensor) -> Tensor:
         """Log mass of integer levels (B, C, H, W), per value (B, C, H, W) or per pixel (B, H, W), in nats."""
-        raise NotImplementedError
 
     def nll(self, output: Tensor, x: Tensor) -> Tensor:
         """Negative log mass (B,) in nats per image."""
