@@ -10,8 +10,9 @@ its grid. ``images`` gives x = k / (L - 1).
     The same digits in one random colour each, 3x8x8, L = 16; ``extra["hue"]`` is the colour.
 ``photo8``
     16x16 crops of scikit-learn's two photographs, averaged to 3x8x8, L = 256; test crops from columns apart.
-``mnist28``, ``frey28``, ``cifar28``
-    Local files, 28x28, L = 256: MNIST as it is, Frey Face and the JPEG copy of CIFAR-10 resized by bilinear filtering.
+``mnist28``, ``frey28``, ``cifar28``, ``cifar28-full``
+    Local files, 28x28, L = 256: MNIST as it is, Frey Face, the JPEG copy of CIFAR-10 and CIFAR-10 itself resized by
+    bilinear filtering.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vaes.data import DATA_SEED, DATA_VARIABLE, SOURCES, DataError, load
+from vaes.data import DATA_SEED, DATA_VARIABLE, SOURCES, DataError, load, load_levels
 from vaes.seeding import numpy_stream
 
 SPLITS = ("train", "validation", "test")
@@ -247,15 +248,12 @@ def _local(name: str, source: str, *, labelled: bool = True) -> Callable[[Any], 
     """Maker of a data set from a local file, split as `vaes.data` splits it, at 28x28."""
 
     def make(data_dir: str | os.PathLike[str] | None) -> ImageDataset:
-        dataset = load(f"{source}/raw", data_dir)
-        shape = (*dataset.shape, 1)[:3]
         splits = {}
-        for split in SPLITS:
-            levels = (255 * getattr(dataset, split)).round().to(torch.uint8)
-            planes = levels.view(-1, *shape).permute(0, 3, 1, 2)
+        for split, levels in load_levels(source, data_dir).items():
+            planes = torch.from_numpy(levels.reshape((*levels.shape, 1)[:4])).permute(0, 3, 1, 2)
             splits[split] = planes if planes.shape[2:] == (SIDE, SIDE) else resized(planes, SIDE, SIDE)
         extra = _labels(source, data_dir) if labelled else None
-        return image_dataset(name, splits, 256, f"{dataset.note}; {SIDE}x{SIDE}", extra)
+        return image_dataset(name, splits, 256, f"{SOURCES[source].note}; {SIDE}x{SIDE}", extra)
 
     return make
 
@@ -278,7 +276,5 @@ _MAKERS: dict[str, Callable[[Any], ImageDataset]] = {
     "mnist28": _local("mnist28", "mnist10k"),
     "frey28": _local("frey28", "frey-face", labelled=False),
     "cifar28": _local("cifar28", "cifar10-jpeg-10k"),
+    "cifar28-full": _local("cifar28-full", "cifar10", labelled=False),
 }
-
-LOCAL_SOURCES = {"mnist28": "mnist10k", "frey28": "frey-face", "cifar28": "cifar10-jpeg-10k"}
-"""Name in `vaes.data` of the file that a data set is made from."""

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from vaes import checkpoints
 from vaes.data import BatchSource
 from vaes.ops import optimisers, schedules
-from vaes.seeding import stream
+from vaes.seeding import global_generators, stream
 from vaes.training_loop import DTYPES, LoopRecipe, TrainingLoop
 
 CHUNK = 256
@@ -129,7 +129,10 @@ class ImageTrainer(TrainingLoop):
         images = _intensities(
             self.levels.index_select(0, self.batches.next()), self.dataset.levels, DTYPES[self.recipe.dtype]
         )
-        terms = self.model(images, self.model.draw_noise(len(images), self.noise))
+        noise = self.model.draw_noise(len(images), self.noise)
+        # By step: a resumed run then draws the masks of an uninterrupted one.
+        with global_generators(stream(self.seed, "dropout", self.step, device=self.device)):
+            terms = self.model(images, noise)
         return terms, terms.objective(self.recipe.kl_weight_at(self.step)).mean()
 
     def _advance(self) -> Any:

@@ -2,13 +2,15 @@
 
 Every random number of a run comes from a stream that is named by the run's root seed and a path of words, for example
 ``stream(1000, "noise")``. Streams do not depend on the order in which they are asked for, and a new stream never moves
-an old one. The global generators of PyTorch and NumPy are not touched.
+an old one. The global generators of PyTorch and NumPy are not touched, except inside `global_generators`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -39,6 +41,17 @@ def stream(root: int, *names: str | int, device: str | torch.device = "cpu") -> 
 def numpy_stream(root: int, *names: str | int) -> np.random.Generator:
     """Return the NumPy generator named ``(root, *names)`` (PCG64 seeded with 256 bits)."""
     return np.random.Generator(np.random.PCG64(np.frombuffer(_digest(root, names), dtype=">u4").astype(np.uint32)))
+
+
+@contextmanager
+def global_generators(generator: torch.Generator) -> Iterator[None]:
+    """Inside the block PyTorch's global generators draw from the seed of ``generator``; afterwards they are as before.
+
+    For operations that take no generator, such as dropout.
+    """
+    with torch.random.fork_rng([generator.device] if generator.device.type == "cuda" else []):
+        torch.manual_seed(generator.initial_seed())
+        yield
 
 
 def _digest(root: int, names: tuple[str | int, ...]) -> bytes:

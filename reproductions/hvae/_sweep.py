@@ -20,6 +20,7 @@ SOURCES = (
     "vaes/ensembles.py",
     "vaes/evaluation.py",
     "vaes/layers/mlp.py",
+    "vaes/models/configuration.py",
     "vaes/models/hvae.py",
     "vaes/ops/bernoulli.py",
     "vaes/ops/bounds.py",

@@ -162,6 +162,7 @@ REPRODUCTION = Reproduction(
     sources=(
         *_sweep.SOURCES,
         "vaes/layers/residual_network.py",
+        "vaes/models/configuration.py",
         "vaes/models/hvae_conv.py",
         "vaes/ops/likelihoods.py",
     ),

@@ -271,6 +271,7 @@ REPRODUCTION = Reproduction(
         "reproductions/hvae/_arms.py",
         "vaes/data_files.py",
         "vaes/layers/residual_network.py",
+        "vaes/models/configuration.py",
         "vaes/models/hvae_conv.py",
         "vaes/ops/likelihoods.py",
     ),

@@ -224,6 +224,7 @@ REPRODUCTION = Reproduction(
         "vaes/data.py",
         "vaes/evaluation.py",
         "vaes/layers/mlp.py",
+        "vaes/models/configuration.py",
         "vaes/models/hvae.py",
         "vaes/ops",
         "vaes/seeding.py",

@@ -185,6 +185,7 @@ REPRODUCTION = Reproduction(
         "vaes/accounting.py",
         "vaes/layers/mlp.py",
         "vaes/layers/residual_network.py",
+        "vaes/models/configuration.py",
         "vaes/models/hvae.py",
         "vaes/models/hvae_conv.py",
         # What a pass keeps depends on how these are computed.

@@ -304,6 +304,7 @@ REPRODUCTION = Reproduction(
         "vaes/accounting.py",
         "vaes/layers/mlp.py",
         "vaes/layers/residual_network.py",
+        "vaes/models/configuration.py",
         "vaes/models/hvae.py",
         "vaes/models/hvae_conv.py",
         "vaes/seeding.py",

@@ -32,6 +32,7 @@ SOURCES = (
     "vaes/image_data.py",
     "vaes/image_training.py",
     "vaes/layers/initialisation.py",
+    "vaes/models/configuration.py",
     "vaes/models/decoders.py",
     "vaes/models/sigma_vae.py",
     "vaes/ops/bernoulli.py",
@@ -51,6 +52,7 @@ DATASETS = {
     "photo8": "patches",
     "mnist28": "mnist10k",
     "frey28": "frey-face",
+    "cifar28-full": "cifar10",
 }
 """Name in `vaes.data` of what each data set is made from."""
 SAMPLES, POSTERIOR_SAMPLES = 2000, 8

@@ -77,6 +77,7 @@ REPRODUCTION = Reproduction(
         "reproductions/sigma_vae/tables.py",
         "vaes/accounting.py",
         "vaes/layers/gated_block.py",
+        "vaes/models/configuration.py",
         "vaes/models/decoders.py",
         "vaes/models/hierarchical_vae.py",
         "vaes/models/sigma_vae.py",

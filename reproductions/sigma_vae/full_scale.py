@@ -1,10 +1,10 @@
 """Tables 3 and 4 and Figures 5 to 9 at the paper's own size: the configurations of the claims that nobody has run here.
 
 `RUNS` names each of them, a claim of tier paper-scale says which it needs, and `reproductions.sigma_vae._cost` what
-they take. A unit is one run of the small network and seed. `vaes.image_data` knows neither SVHN and CelebA nor the
-whole CIFAR-10: only Frey Face has units here, where the data directory holds it. The
-hierarchical and the video runs are configurations that build; their training is that of sigma-vae/hierarchical and
-sigma-vae/video. At the smoke scale one small run takes a few steps on digits.
+they take. A unit is one run of the small network and seed. `vaes.image_data` knows neither SVHN nor CelebA: Frey Face
+and CIFAR-10 have units here, where the data directory holds them. The hierarchical and the video runs are
+configurations that build; their training is that of sigma-vae/hierarchical and sigma-vae/video. At the smoke scale one
+small run takes a few steps on digits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from reproductions.harness.scales import reported_seeds
 from reproductions.harness.units import Row
 from reproductions.sigma_vae import _configurations, _runs
 
-IMAGES = {"frey": "frey28"}
+IMAGES = {"frey": "frey28", "cifar": "cifar28-full"}
 """Name in `vaes.image_data` of the paper's data sets that it knows."""
 
 

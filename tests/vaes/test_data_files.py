@@ -13,6 +13,7 @@ import torch
 from tests import published_files as tiny
 from vaes import data
 from vaes.data_files import BINARISED_MNIST, CIFAR10, CIFAR_BATCHES, MNIST, OMNIGLOT, read_cifar10
+from vaes.image_data import load_images, resized
 
 FILES = tiny.contents()
 
@@ -78,6 +79,14 @@ def test_cifar10_has_channels_last_and_no_validation_images(folder):
     assert found["train"].dtype == np.uint8
     assert np.array_equal(found["train"], want[:10])
     assert np.array_equal(found["test"], want[10:])
+
+
+def test_all_of_cifar10_is_a_set_of_images_on_the_grid(folder):
+    found = load_images("cifar28-full", folder)
+    planes = torch.from_numpy(tiny.levels(12, (2, 3, 3), 2)).permute(0, 3, 1, 2)
+    assert (found.shape, found.levels, len(found.validation)) == ((3, 28, 28), 256, 0)
+    assert torch.equal(found.train, resized(planes[:10], 28, 28))
+    assert torch.equal(found.test, resized(planes[10:], 28, 28))
 
 
 @pytest.mark.parametrize("numpy", [b"numpy.core.multiarray", b"numpy._core.multiarray"])

@@ -86,7 +86,7 @@ def test_stated_sizes_of_the_presets():
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"depht": 3}, "keys of an HVAEConvConfig must be its fields, got depht"),
+        ({"depht": 3}, "keys of HVAEConvConfig must be its fields, got depht"),
         ({"depth": 0}, "depth must be >= 1, got 0"),
         ({"image": (8,)}, r"image must be \(height, width\) or \(height, width, channels\), got \(8,\)"),
         ({"image": [8, 6], "halvings": 2}, r"sides of the image must be multiples of 4, got \(8, 6\)"),

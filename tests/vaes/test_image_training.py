@@ -9,6 +9,7 @@ import torch
 from vaes.data import BatchSource
 from vaes.image_data import ImageDataset
 from vaes.image_training import ImageRecipe, ImageTrainer, Trajectory, calibrate, initial_model, train_image_model
+from vaes.models import hierarchical_vae
 from vaes.models.decoders import DECODERS, DecoderConfig
 from vaes.models.sigma_vae import SigmaVAE, preset
 from vaes.ops import calibration, optimisers
@@ -16,6 +17,7 @@ from vaes.seeding import stream
 from vaes.training_loop import NonFinite
 
 CONFIG = preset("conv8", features=4, latent=3)
+DROPOUT = hierarchical_vae.preset("hvae-s", filters=4, dropout=(0.2, 0.1), decoder=DecoderConfig("shared", levels=16))
 RECIPE = ImageRecipe(steps=12, batch=16, dtype="float64")
 
 
@@ -80,13 +82,28 @@ def test_every_decoder_learns(digits, name):
     assert values.isfinite().all()
 
 
-def test_two_runs_are_identical_and_leave_the_global_generator_alone(digits):
-    before = torch.random.get_rng_state()
+@pytest.mark.parametrize("config", [CONFIG, DROPOUT], ids=["small", "dropout"])
+def test_two_runs_are_identical_and_leave_the_global_generator_alone(digits, config):
     recipe = replace(RECIPE, dtype="float32")
-    runs = [parameters(train_image_model(CONFIG, recipe, seed, digits).model) for seed in (3, 3, 4)]
+    runs = []
+    for seed in (3, 3, 4):
+        # A run must neither draw from this generator nor leave it elsewhere.
+        torch.manual_seed(len(runs))
+        before = torch.random.get_rng_state()
+        runs.append(parameters(train_image_model(config, recipe, seed, digits).model))
+        assert torch.equal(before, torch.random.get_rng_state())
     assert torch.equal(runs[0], runs[1])
     assert not torch.equal(runs[0], runs[2])
-    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_dropout_masks_change_from_step_to_step(digits):
+    frozen = ImageTrainer(initial_model(DROPOUT, RECIPE, 3, digits), digits, replace(RECIPE, learning_rate=1e-30), 3)
+    frozen.batches.next = lambda: torch.arange(16)
+    frozen.model.draw_noise = lambda count, _: torch.zeros(count, DROPOUT.latent, dtype=torch.float64)
+    outputs = []
+    frozen.run(3, [(1, lambda _, terms: outputs.append(terms.output.detach()))])
+    assert not torch.allclose(outputs[0], outputs[1])
+    assert not torch.allclose(outputs[1], outputs[2])
 
 
 @pytest.mark.parametrize(
@@ -95,8 +112,9 @@ def test_two_runs_are_identical_and_leave_the_global_generator_alone(digits):
         (with_decoder("optimal", scale_estimate="running", decay=0.9), {"ema": 0.9}),
         (with_decoder("per_image", variational=True), {"kl_warmup": 30.0}),
         (with_decoder("shared"), {"optimiser": "adamax", "schedule": "cosine"}),
+        (DROPOUT, {}),
     ],
-    ids=["running", "variational", "adamax"],
+    ids=["running", "variational", "adamax", "dropout"],
 )
 def test_resume_from_a_checkpoint_gives_the_same_numbers(tmp_path, digits, config, changes):
     # 40 steps of 16 images cross the end of an epoch of 500.

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vaes.seeding import numpy_stream, stream
+from vaes.seeding import global_generators, numpy_stream, stream
 
 STABLE_TORCH = [617580182, 659747112, 1728021204, 1096705405]
 STABLE_NUMPY = [523243352, 1922638313, 1776326168, 350654717]
@@ -36,6 +36,19 @@ def test_the_global_generators_are_left_alone():
     before = torch.get_rng_state()
     draws(stream(0, "data"))
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_global_generators_are_seeded_inside_and_restored_after():
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    with global_generators(stream(0, "dropout", 1)):
+        first = torch.rand(3)
+    assert torch.equal(before, torch.get_rng_state())
+    torch.manual_seed(6)
+    with global_generators(stream(0, "dropout", 1)):
+        assert torch.equal(first, torch.rand(3))
+    with global_generators(stream(0, "dropout", 2)):
+        assert not torch.equal(first, torch.rand(3))
 
 
 @pytest.mark.parametrize("path", [("0",), (True,), (1.0,), (0, None), (0, True)])

@@ -112,7 +112,8 @@ class GatedBlock(nn.Module):
     skip_stride : int
         How much smaller than the input the second input is.
     dropout : float
-        Share of hidden values set to zero in training mode; drawn from the global generator of PyTorch.
+        Share of hidden values set to zero in training mode; drawn from the global generator of PyTorch, see
+        `vaes.seeding.global_generators`.
     """
 
     def __init__(

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vaes.models.configuration import from_values
 from vaes.ops import bernoulli, calibration, likelihoods, optimisers, quantisation
 
 SCALE_ESTIMATES = ("batch", "running", "held_out")
@@ -109,10 +110,12 @@ class DecoderConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> DecoderConfig:
         """Build from a mapping; unknown keys are an error that names them."""
-        unknown = sorted(set(values) - {field.name for field in fields(cls)})
-        if unknown:
-            raise ValueError(f"keys of a DecoderConfig must be its fields, got {', '.join(unknown)}")
-        return cls(**values)
+        return from_values(cls, values)
+
+    @classmethod
+    def of(cls, value: DecoderConfig | Mapping[str, Any]) -> DecoderConfig:
+        """Return a configuration as it is, and build one from a mapping."""
+        return value if isinstance(value, cls) else cls.from_dict(value)  # type: ignore[arg-type]
 
     def _check_options(self) -> None:
         for field in fields(self):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -21,9 +21,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vaes.layers.gated_block import GatedBlock, NormalisedConv
+from vaes.models.configuration import from_values
 from vaes.models.decoders import DecoderConfig, decoder
 from vaes.models.hvae import Gaussian
 from vaes.ops import balancing, calibration, gaussian, hierarchical
+from vaes.seeding import global_generators, stream
 
 LOG_VARIANCES = ("softplus", "none")
 
@@ -114,22 +116,8 @@ class HierarchicalVAEConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> HierarchicalVAEConfig:
-        """Build from plain values, as `dataclasses.asdict` or JSON give them; unknown names are an error."""
-        names = {entry.name for entry in fields(cls)}
-        unknown = sorted(set(values) - names)
-        if unknown:
-            raise ValueError(f"fields must be among {', '.join(sorted(names))}, got {', '.join(unknown)}")
-        built = dict(values)
-        if "stages" in built:
-            built["stages"] = tuple(
-                Stage(tuple((k, s) for k, s in stage["blocks"]), stage["maps"], stage["kernel"])
-                for stage in built["stages"]
-            )
-        if "dropout" in built:
-            built["dropout"] = tuple(built["dropout"])
-        if isinstance(built.get("decoder"), Mapping):
-            built["decoder"] = DecoderConfig.from_dict(built["decoder"])
-        return cls(**built)
+        """Build from plain values, as `dataclasses.asdict` or JSON give them; unknown keys are an error."""
+        return from_values(cls, values, stages=_stages_of, decoder=DecoderConfig.of)
 
     @property
     def shapes(self) -> tuple[tuple[int, int, int], ...]:
@@ -229,8 +217,10 @@ class HierarchicalVAE(nn.Module):
         for layer in layers:
             layer.initialise(generator)
             layer.from_data = True
+        noise = self.draw_noise(len(images), generator)
         try:
-            self(images, self.draw_noise(len(images), generator))
+            with global_generators(stream(generator.initial_seed(), "dropout", device=images.device)):
+                self(images, noise)
         finally:
             for layer in layers:
                 layer.from_data = False
@@ -378,6 +368,10 @@ def _generation(config: HierarchicalVAEConfig, index: int, options: Mapping[str,
         )
         scale *= stride
     return blocks
+
+
+def _stages_of(values: Sequence[Mapping[str, Any]]) -> tuple[Stage, ...]:
+    return tuple(from_values(Stage, stage, blocks=lambda blocks: tuple(map(tuple, blocks))) for stage in values)
 
 
 def _stages(strides: Sequence[int], kernels: Sequence[int], maps: Sequence[int], size: int) -> tuple[Stage, ...]:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from vaes.layers.mlp import ACTIVATIONS, MLP, StackedMLP, glorot_
+from vaes.models.configuration import from_values
 from vaes.ops import bernoulli, bounds, gaussian, ornstein_uhlenbeck
 
 POSITIVITY: dict[str, Callable[[Tensor], Tensor]] = {
@@ -88,11 +89,7 @@ class HVAEConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> HVAEConfig:
         """Build from a mapping (lists for tuples are fine); unknown keys are an error that names them."""
-        unknown = sorted(set(values) - {field.name for field in fields(cls)})
-        if unknown:
-            raise ValueError(f"keys of an HVAEConfig must be its fields, got {', '.join(unknown)}")
-        fixed: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
-        return cls(**fixed)
+        return from_values(cls, values)
 
     @property
     def depth(self) -> int:

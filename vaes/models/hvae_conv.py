@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from vaes.layers.residual_network import ResidualNetwork, glorot_
+from vaes.models.configuration import from_values
 from vaes.models.hvae import HVAE, POSITIVITY, SMOOTHING, Gaussian, HierarchicalTerms, Smoothing
 from vaes.ops import bernoulli, gaussian, likelihoods
 
@@ -102,11 +103,7 @@ class HVAEConvConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> HVAEConvConfig:
         """Build from a mapping (a list for the tuple is fine); unknown keys are an error that names them."""
-        unknown = sorted(set(values) - {field.name for field in fields(cls)})
-        if unknown:
-            raise ValueError(f"keys of an HVAEConvConfig must be its fields, got {', '.join(unknown)}")
-        fixed: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
-        return cls(**fixed)
+        return from_values(cls, values)
 
     @property
     def data(self) -> int:

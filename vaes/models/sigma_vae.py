@@ -14,7 +14,7 @@ more 3x3 convolution 4f -> 4f with ReLU that keeps the size, next to the linear 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from vaes.layers.initialisation import torch_default_
+from vaes.models.configuration import from_values
 from vaes.models.decoders import DecoderConfig, decoder
 from vaes.models.hvae import Gaussian
 from vaes.ops import gaussian
@@ -68,13 +69,7 @@ class SigmaVAEConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SigmaVAEConfig:
         """Build from a mapping (one for the decoder is fine); unknown keys are an error that names them."""
-        unknown = sorted(set(values) - {field.name for field in fields(cls)})
-        if unknown:
-            raise ValueError(f"keys of a SigmaVAEConfig must be its fields, got {', '.join(unknown)}")
-        likelihood = values.get("decoder", {})
-        if isinstance(likelihood, Mapping):
-            likelihood = DecoderConfig.from_dict(likelihood)
-        return cls(**{**values, "decoder": likelihood})
+        return from_values(cls, values, decoder=DecoderConfig.of)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -12,13 +12,14 @@ script, in evaluation too: what is measured depends, slightly, on which sequence
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vaes.models.configuration import from_values
 from vaes.models.decoders import DecoderConfig, decoder
 from vaes.ops import calibration, gaussian
 from vaes.ops.convolution import nearest
@@ -82,17 +83,8 @@ class SVGConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SVGConfig:
-        """Build from plain values, as `dataclasses.asdict` or JSON give them; unknown names are an error."""
-        names = {entry.name for entry in fields(cls)}
-        unknown = sorted(set(values) - names)
-        if unknown:
-            raise ValueError(f"fields must be among {', '.join(sorted(names))}, got {', '.join(unknown)}")
-        built = dict(values)
-        if "widths" in built:
-            built["widths"] = tuple(built["widths"])
-        if isinstance(built.get("decoder"), Mapping):
-            built["decoder"] = DecoderConfig.from_dict(built["decoder"])
-        return cls(**built)
+        """Build from plain values, as `dataclasses.asdict` or JSON give them; unknown keys are an error."""
+        return from_values(cls, values, decoder=DecoderConfig.of)
 
     def build(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> SVGLP:
         """Model of this configuration, uninitialised."""
