@@ -40,6 +40,7 @@ HEAVY_TAILS = {
     "relaxations.overlap_exp_icdf_asinh": "a printed form, a small difference of its terms",
     "relaxations.overlap_exp_icdf_quadratic": "a printed form, whose root cancels",
     "smoothing.moments": "the variance over a narrow posterior is of values that agree in all but their last digits",
+    "tempering.energy_moments": "the mean energy nearly vanishes: states of either sign cancel",
 }
 
 

@@ -109,21 +109,29 @@ def test_energy_moments_without_couplings(case) -> None:
     np.testing.assert_allclose(variance, (bias**2 * expit(field) * expit(-field)).sum(1), rtol=1e-8, atol=1e-12)
 
 
-def test_energy_moments_with_large_biases_at_50_digits(implementation) -> None:
-    """Energies near 100 that differ by 0.001: only their differences say anything about the variance."""
-    bias_left, bias_right = np.array([-38.5, 46.5, 50.0, 1e-3]), np.array([0.0, -13.0])
-    coupling = np.array([[-0.625, 0.5], [0.0, 0.25], [0.0, -0.0625], [0.5, 0.0]])
+@pytest.mark.parametrize(
+    ("bias_left", "bias_right", "coupling"),
+    [
+        # Energies near 100 that differ by 0.001: only their differences say anything about the variance.
+        ([-38.5, 46.5, 50.0, 1e-3], [0.0, -13.0], [[-0.625, 0.5], [0.0, 0.25], [0.0, -0.0625], [0.5, 0.0]]),
+        # A unit that its bias turns on and its neighbour off.
+        ([1e-3], [1e-3], [[-9.7]]),
+    ],
+    ids=["large biases", "opposed coupling"],
+)
+def test_energy_moments_at_50_digits(implementation, bias_left, bias_right, coupling) -> None:
     with mpmath.workdps(50):
         values = []
-        for left in states(4):
-            for right in states(2):
+        for left in states(len(bias_left)):
+            for right in states(len(bias_right)):
                 value = sum(mpmath.mpf(b) * z for b, z in zip([*bias_left, *bias_right], [*left, *right], strict=True))
-                values.append(value + sum(mpmath.mpf(coupling[i, j]) * left[i] * right[j] for i, j in np.ndindex(4, 2)))
+                pairs = np.ndindex(len(bias_left), len(bias_right))
+                values.append(value + sum(mpmath.mpf(coupling[i][j]) * left[i] * right[j] for i, j in pairs))
         weights = [mpmath.exp(v) for v in values]
         mean = sum(w * v for w, v in zip(weights, values, strict=True)) / sum(weights)
         variance = sum(w * (v - mean) ** 2 for w, v in zip(weights, values, strict=True)) / sum(weights)
-    arguments = {"bias_left": bias_left, "bias_right": bias_right, "coupling": coupling}
-    arguments["inverse_temperatures"] = np.ones(1)
+    parts = {"bias_left": bias_left, "bias_right": bias_right, "coupling": coupling, "inverse_temperatures": [1.0]}
+    arguments = {name: np.array(values) for name, values in parts.items()}
     for found in (
         tempering.energy_moments(**arguments),
         implementation.call("tempering.energy_moments", **arguments),

@@ -45,7 +45,7 @@ def energy_moments(
     log_sums = torch.logaddexp(-t[..., None] * right_share, t[..., None] * relative)
     weights = torch.softmax(t * base + log_sums.sum(-1), -1)
     on, off = torch.sigmoid(t[..., None] * fields), torch.sigmoid(-t[..., None] * fields)
-    given_left = base + torch.where(bias_right > 0, relative - off * fields, on * fields).sum(-1)
+    given_left = base + torch.where(bias_right > 0, on * pull - off * bias_right, on * fields).sum(-1)
     mean = (weights * given_left).sum(-1)
     spread = (on * off * fields.square()).sum(-1) + (given_left - mean[:, None]).square()
     return mean + bias_left.relu().sum() + right_share.sum(), (weights * spread).sum(-1)
