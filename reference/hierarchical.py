@@ -364,11 +364,13 @@ def ratio_bias(
     b, a = finite("mean_ratio", mean_ratio), finite("inverse_scale", inverse_scale)
     if a.shape != b.shape:
         raise ValueError(f"mean_ratio, inverse_scale must have one shape, got {b.shape}, {a.shape}")
-    # The covariance with the part that smoothing removes, by polarisation of the variance that it removes.
-    lost = [ornstein_uhlenbeck.variance(b, indices, r) for r in (1.0, rho)]
-    products = a * (b - ornstein_uhlenbeck.on_coefficients(b, indices, rho))
-    covariance = np.sum(np.where(hermite.total_degree(indices) > 0, products, 0))
-    return 0.5 * (lost[0] - lost[1]) - finite("z", z) * covariance
+    lost = ornstein_uhlenbeck.variance_lost(b, indices, rho)
+    # The covariance with the part that smoothing removes; 1 - rho^d cancels near rho = 1.
+    degree = hermite.total_degree(indices)
+    with np.errstate(divide="ignore"):
+        removed = -np.expm1(np.maximum(degree, 1) * np.log(rho))
+    covariance = np.sum(np.where(degree > 0, removed, 0) * a * b)
+    return 0.5 * lost - finite("z", z) * covariance
 
 
 def _samples(name: str, array: Array) -> Array:

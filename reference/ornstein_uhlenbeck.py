@@ -44,8 +44,7 @@ def correlated_noise(noise: ArrayLike, fresh: ArrayLike, rho: ArrayLike) -> Arra
     """
     noise, fresh, rho = finite("noise", noise), finite("fresh", fresh), within("rho", rho, 0, 1)
     broadcast(noise=noise, fresh=fresh, rho=rho)
-    # (1 - rho)(1 + rho), because rho**2 rounds to 1 before rho does.
-    return rho * noise + np.sqrt((1 - rho) * (1 + rho)) * fresh
+    return rho * noise + _complement(rho) * fresh
 
 
 def correlated_sample(mean: ArrayLike, scale: ArrayLike, noise: ArrayLike, fresh: ArrayLike, rho: ArrayLike) -> Array:
@@ -114,18 +113,16 @@ def operator(f: Function, z: ArrayLike, rho: float, nodes: int) -> Array:
     Source: Hermite VAE, Eq. 3. The mean is kept (Proposition 1); the limits are f and E f (Proposition 2, in mean
     square: at a jump of f the value at the point does not converge).
     """
-    z, rho = finite("z", z), within("rho", rho, 0, 1)
-    if z.ndim != 2:
-        raise ValueError(f"z must have shape (B, n), got {z.shape}")
-    points, weights = rule(nodes, z.shape[1])
-    values = np.asarray(f(correlated_noise(z[:, None, :], points, rho)))
-    return np.einsum("q,bq...->b...", weights, values)
+    z, rho = _rows("z", z), within("rho", rho, 0, 1)
+    return _average(f, rho * z, _complement(rho), nodes)
 
 
 def affine_operator(f: Function, z: ArrayLike, mean: ArrayLike, scale: ArrayLike, rho: float, nodes: int) -> Array:
     r"""Apply the Ornstein-Uhlenbeck operator that belongs to a Gaussian with mean and scale.
 
-    .. math:: (U_\rho^{\mu,\sigma}f)(z)=(U_\rho g)\Big(\frac{z-\mu}{\sigma}\Big),\qquad g(e)=f(\mu+\sigma e)
+    .. math:: (U_\rho^{\mu,\sigma}f)(z)=(U_\rho g)\Big(\frac{z-\mu}{\sigma}\Big)
+              =\mathbb E_{\omega\sim\mathcal N(0,I)}\big[f(\rho z+(1-\rho)\mu+\sigma\sqrt{1-\rho^2}\,\omega)\big],
+              \qquad g(e)=f(\mu+\sigma e)
 
     Parameters
     ----------
@@ -151,9 +148,11 @@ def affine_operator(f: Function, z: ArrayLike, mean: ArrayLike, scale: ArrayLike
 
     Source: Hermite VAE, Section 2.2 (the posterior q(z2|z1) takes the place of the standard Gaussian).
     """
-    z, mean, scale = finite("z", z), finite("mean", mean), positive("scale", scale)
+    z, mean, scale = _rows("z", z), finite("mean", mean), positive("scale", scale)
+    rho = within("rho", rho, 0, 1)
     broadcast(z=z, mean=mean, scale=scale)
-    return operator(lambda e: f(mean + scale * e), (z - mean) / scale, rho, nodes)
+    # The last form: the way to (z - mean) / scale and back leaves the rounding of the mean in points next to zero.
+    return _average(f, rho * z + (1 - rho) * mean, _complement(rho) * scale, nodes)
 
 
 def on_coefficients(coefficients: ArrayLike, indices: Indices, rho: float) -> Array:
@@ -529,3 +528,23 @@ def _along_first(weights: NDArray[Any], values: Array) -> Array:
     if values.shape[:1] != weights.shape:
         raise ValueError(f"coefficients must be one per row of indices ({len(weights)}), got shape {values.shape}")
     return np.reshape(weights, (-1,) + (1,) * (values.ndim - 1))
+
+
+def _rows(name: str, z: ArrayLike) -> Array:
+    """Points of two axes, checked."""
+    z = finite(name, z)
+    if z.ndim != 2:
+        raise ValueError(f"{name} must have shape (B, n), got {z.shape}")
+    return z
+
+
+def _complement(rho: Array) -> Array:
+    """sqrt(1 - rho^2), as a product, because rho**2 rounds to 1 before rho does."""
+    return np.sqrt((1 - rho) * (1 + rho))
+
+
+def _average(f: Function, centre: Array, spread: Array, nodes: int) -> Array:
+    """Mean of ``f`` over Gaussians around each row of ``centre`` (B, n), by quadrature: (B,) or (B, m)."""
+    points, weights = rule(nodes, centre.shape[1])
+    values = np.asarray(f(centre[:, None, :] + spread * points))
+    return np.einsum("q,bq...->b...", weights, values)

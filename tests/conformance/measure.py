@@ -34,7 +34,6 @@ HEAVY_TAILS = {
     "calibration.error_variances": "a difference of two estimates keeps the absolute accuracy of its terms",
     "gaussian.entropy": "the sum of logarithms of 10 and more nearly vanishes",
     "linear_vae.fitted_optimum": "the logarithms of the spectrum cancel each other and the constant",
-    "ornstein_uhlenbeck.affine_operator": "one draw in 1500, not traced; 1500 others stay below 2.2",
     "relaxations.gumbel_softmax": "-log u is rounded before its logarithm is divided by a temperature of 0.01; the "
     "slope of a nearly one-hot softmax is a difference",
     "relaxations.overlap_exp_icdf_asinh": "a printed form, a small difference of its terms",

@@ -322,6 +322,17 @@ def test_affine_operator_of_polynomials(rho: float) -> None:
     np.testing.assert_allclose(got, wanted, atol=1e-13)
 
 
+def test_affine_operator_keeps_points_next_to_zero(implementation) -> None:
+    """Of y at z = 0 it is (1 - rho) mean: nothing of the mean's rounding may stay in it."""
+    rho, arguments = 1 - 2.0**-20, {"z": np.zeros((1, 1)), "mean": np.array([2.3]), "scale": np.array([0.7])}
+    arguments |= {"f": lambda y: y[..., 0], "rho": rho, "nodes": 9}
+    for found in (
+        ou.affine_operator(**arguments),
+        implementation.call("ornstein_uhlenbeck.affine_operator", **arguments),
+    ):
+        assert found == pytest.approx([2.0**-20 * 2.3], rel=1e-12, abs=0)
+
+
 def test_affine_operator_by_correlated_samples(rng) -> None:
     mean, scale, noise = 1.0, 0.5, 0.4
     draws = ou.correlated_sample(mean, scale, noise, rng.standard_normal(SAMPLES), 0.8)

@@ -29,14 +29,12 @@ def correlated_sample(mean: Tensor, scale: Tensor, noise: Tensor, fresh: Tensor,
 
 def operator(f: Function, z: Tensor, rho: float, nodes: int) -> Tensor:
     """Apply the operator to ``f`` at points ``z`` (B, n) by quadrature: (B,) or (B, m)."""
-    points, weights = rule(nodes, z.shape[1])
-    values = f(correlated_noise(z[:, None, :], points.to(z), rho))
-    return torch.tensordot(values, weights.to(values), dims=([1], [0]))
+    return _average(f, rho * z, _complement(rho), nodes)
 
 
 def affine_operator(f: Function, z: Tensor, mean: Tensor, scale: Tensor, rho: float, nodes: int) -> Tensor:
     """Apply the operator that belongs to N(mean, scale^2) to ``f`` at points ``z`` (B, n)."""
-    return operator(lambda e: f(mean + scale * e), (z - mean) / scale, rho, nodes)
+    return _average(f, rho * z + (1 - rho) * mean, _complement(rho) * scale, nodes)
 
 
 def on_coefficients(coefficients: Tensor, indices: Tensor, rho: float | Tensor) -> Tensor:
@@ -119,6 +117,13 @@ def _complement(rho: float | Tensor) -> float | Tensor:
     if isinstance(rho, Tensor):
         return ((1 - rho) * (1 + rho)).sqrt()
     return math.sqrt((1 - rho) * (1 + rho))
+
+
+def _average(f: Function, centre: Tensor, spread: float | Tensor, nodes: int) -> Tensor:
+    """Mean of ``f`` over Gaussians around each row of ``centre`` (B, n), by quadrature: (B,) or (B, m)."""
+    points, weights = rule(nodes, centre.shape[1])
+    values = f(centre[:, None, :] + spread * points.to(centre))
+    return torch.tensordot(values, weights.to(values), dims=([1], [0]))
 
 
 def _powers(rho: float | Tensor, degree: Tensor, like: Tensor) -> Tensor:
