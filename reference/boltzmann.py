@@ -578,6 +578,15 @@ def _states(name: str, states: ArrayLike, bias: Array) -> Array:
     return states
 
 
+def _relative_values(
+    left: Array, right: Array, best: int, bias_left: Array, bias_right: Array, coupling: Array
+) -> Array:
+    """Negative energies less that of the state ``best``, bit by bit: large energies that differ little cancel."""
+    above_left, above_right = left - left[best], right - right[best]
+    pairs = np.sum((above_left @ coupling) * right, axis=1) + (left[best] @ coupling) @ above_right.T
+    return above_left @ bias_left + above_right @ bias_right + pairs
+
+
 def _all_states(units: int) -> Array:
     if units > LARGEST_LAYER:
         raise ValueError(f"the smaller layer must have at most {LARGEST_LAYER} units to be enumerated, got {units}")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_expit
 
+from reference.boltzmann import _relative_values
 from reference.checks import Array, broadcast, finite, non_negative, real
 
 
@@ -332,11 +333,11 @@ def rbm_marginal_density(
     broadcast(log_density_0=log_density_0, log_ratio=log_ratio)
     states = np.array(list(itertools.product([0.0, 1.0], repeat=units)))
     first, second = states[:, : bias_1.size], states[:, bias_1.size :]
-    log_p = first @ bias_1 + second @ bias_2 + np.einsum("si,ij,sj->s", first, weights, second)
+    likeliest = int(np.argmax(first @ bias_1 + second @ bias_2 + np.einsum("si,ij,sj->s", first, weights, second)))
+    log_p = _relative_values(first, second, likeliest, bias_1, bias_2, weights)
     log_p = log_p - np.logaddexp.reduce(log_p)
     # log r(zeta_i | z_i) = log r(zeta_i | 0) + z_i Lambda_i
-    given_z = np.sum(log_density_0, axis=-1)[..., None] + log_ratio @ states.T
-    return np.logaddexp.reduce(log_p + given_z, axis=-1)
+    return np.sum(log_density_0, axis=-1) + _log_mean_exp(log_p, log_ratio @ states.T)
 
 
 def active_units(logits: ArrayLike, threshold: float = 0.05) -> NDArray[np.bool_]:
@@ -419,3 +420,14 @@ def _samples(name: str, value: ArrayLike) -> Array:
     if array.ndim == 0 or len(array) == 0:
         raise ValueError(f"{name} must have at least one sample along its first axis, got shape {array.shape}")
     return array
+
+
+def _log_mean_exp(log_probability: Array, values: Array) -> Array:
+    """Logarithm of sum p e^value over the last axis; near the likeliest state's value by what the others add."""
+    likeliest = values[..., np.argmax(log_probability), None]
+    above, probability = values - likeliest, np.exp(log_probability)
+    strong = np.exp(np.minimum(log_probability + above, 1)) - probability
+    added = np.sum(np.where(np.abs(above) < 1, probability * np.expm1(np.clip(above, -1, 1)), strong), axis=-1)
+    near = np.abs(added) < 0.5
+    nearly = likeliest[..., 0] + np.log1p(np.where(near, added, 0))
+    return np.where(near, nearly, np.logaddexp.reduce(log_probability + values, axis=-1))

@@ -211,7 +211,7 @@ def warmup_then_cosine(
     peak = floor + positive("peak - floor", finite("peak", peak) - floor)
     start = peak * (1 - 1 / (warm * n)) if carry_deficit else peak
     epoch = np.floor(step / n)
-    cosine = floor + 0.5 * (start - floor) * (1 + np.cos(np.pi * (epoch - warm) / (epochs - warm - 1)))
+    cosine = floor + (start - floor) * _cosine_share(epochs - 1 - epoch, epochs - warm - 1)
     return np.where(epoch < warm, peak * step / (warm * n), cosine)
 
 
@@ -287,11 +287,6 @@ def hold_then_cosine(
     else:
         share = _cosine_share(np.clip(decay + length - step, 0, length), length)
     return np.where(step < decay, (floor + gap) * np.minimum(1, step / warmup), floor + gap * share)
-
-
-def _cosine_share(left: Array, length: Array) -> Array:
-    r""":math:`\frac12(1+\cos\frac{\pi t}T)` from what is left, :math:`T-t`: next to the end the sum cancels."""
-    return -0.5 * special.cosm1(np.pi * left / length)
 
 
 def exponential_decay(step: ArrayLike, initial: float, factor: float, floor: float) -> Array:
@@ -437,3 +432,8 @@ def linear_ramp(links: int, first: float, last: float) -> Array:
     """
     links, first, last = integer("links", links, 1), non_negative("first", first), non_negative("last", last)
     return first + np.arange(links) * (last - first) / links
+
+
+def _cosine_share(left: Array, length: Array | int) -> Array:
+    r""":math:`\frac12(1+\cos\frac{\pi t}T)` from what is left, :math:`T-t`: next to the end the sum cancels."""
+    return -0.5 * special.cosm1(np.pi * left / length)

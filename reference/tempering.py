@@ -12,7 +12,7 @@ from scipy.interpolate import PchipInterpolator
 from scipy.optimize import brentq
 from scipy.special import expit, logsumexp
 
-from reference.boltzmann import _all_states, _bits, _parameters, energy
+from reference.boltzmann import _all_states, _bits, _parameters, _relative_values, energy
 from reference.checks import Array, finite, integer, positive, single, within
 
 LEAST_REJECTION = 0.01
@@ -76,11 +76,9 @@ def energy_moments(
     states = _all_states(len(bias_left) + len(bias_right))
     left, right = states[:, : len(bias_left)], states[:, len(bias_left) :]
     energies = energy(left, right, bias_left, bias_right, coupling)
-    # Less the largest, bit by bit: of large energies that differ little the variance has no digits.
-    best = np.argmin(energies)
-    above_left, above_right = left - left[best], right - right[best]
-    pairs = np.sum((above_left @ coupling) * right, axis=1) + (left[best] @ coupling) @ above_right.T
-    values = above_left @ bias_left + above_right @ bias_right + pairs
+    # Less the largest: of large energies that differ little the variance has no digits.
+    best = int(np.argmin(energies))
+    values = _relative_values(left, right, best, bias_left, bias_right, coupling)
     log_weights = _ladder(inverse_temperatures)[:, None] * values
     weights = np.exp(log_weights - logsumexp(log_weights, axis=1, keepdims=True))
     mean = weights @ values

@@ -374,6 +374,37 @@ def test_rbm_marginal_integrates_to_one() -> None:
     assert weights @ density @ weights == pytest.approx(1, rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("bias_1", "bias_2", "ratio"),
+    [
+        ([0.0, 1.0], [50.0], [0.0, 0.0, 0.0]),
+        ([1.0], [38.0, -0.5], [1e-9, -1.8, 1e-12]),
+        ([-44.0], [-44.0], [-20.0, -20.0]),
+        ([0.3], [-44.0, 37.0], [20.0, -20.0, -40.0]),
+    ],
+    ids=["no ratio", "certain unit", "improbable units", "reversed"],
+)
+def test_rbm_marginal_density_at_50_digits(implementation, bias_1, bias_2, ratio) -> None:
+    """Certain and improbable units, whose logarithms are large or whose share of the result is tiny."""
+    weights = np.linspace(-0.7, 0.9, len(bias_1) * len(bias_2)).reshape(len(bias_1), len(bias_2))
+    with mpmath.workdps(50):
+        sums = [mpmath.mpf(0), mpmath.mpf(0)]
+        for z in itertools.product([0, 1], repeat=len(ratio)):
+            first, second = z[: len(bias_1)], z[len(bias_1) :]
+            value = mpmath.fsum(mpmath.mpf(b) * bit for b, bit in zip([*bias_1, *bias_2], z, strict=True))
+            value += mpmath.fsum(mpmath.mpf(weights[i, j]) * first[i] * second[j] for i, j in np.ndindex(weights.shape))
+            lifted = value + mpmath.fsum(mpmath.mpf(r) * bit for r, bit in zip(ratio, z, strict=True))
+            sums = [sums[0] + mpmath.exp(value), sums[1] + mpmath.exp(lifted)]
+        wanted = float(mpmath.log(sums[1] / sums[0]))
+    parts = {"log_density_0": np.zeros(len(ratio)), "log_ratio": ratio, "bias_1": bias_1, "bias_2": bias_2}
+    arguments = {name: np.array(values) for name, values in parts.items()} | {"weights": weights}
+    for found in (
+        discrete.rbm_marginal_density(**arguments),
+        implementation.call("discrete.rbm_marginal_density", **arguments),
+    ):
+        assert float(found) == pytest.approx(wanted, rel=1e-14, abs=0)
+
+
 @given(inputs.rbm_marginal_density())
 def test_rbm_marginal_of_transposed_layers_is_the_same(implementation, case) -> None:
     split = case["bias_1"].size

@@ -113,6 +113,24 @@ def test_kl_warmup_logistic_is_symmetric(implementation, case) -> None:
     assert ((early <= 0.5) == (case["step"] <= case["midpoint"])).all()
 
 
+@pytest.mark.parametrize("epochs_left", [0, 1, 4])
+def test_warmup_then_cosine_near_its_end_at_50_digits(implementation, epochs_left: int) -> None:
+    """The cosine is nearly -1 there, and 1 added to it has lost digits."""
+    floor, epochs = 1e-9, 400
+    wanted = at_50_digits(
+        lambda peak, low: low + (peak - low) / 2 * (1 + mpmath.cos(mpmath.pi * (1 - mpmath.mpf(epochs_left) / 398))),
+        1e-2,
+        floor,
+    )
+    arguments = {"steps_per_epoch": 3, "warmup_epochs": 1, "epochs": epochs, "peak": 1e-2, "floor": floor}
+    arguments["step"] = np.array(3.0 * (epochs - 1 - epochs_left))
+    for found in (
+        schedules.warmup_then_cosine(**arguments),
+        implementation.call("schedules.warmup_then_cosine", **arguments),
+    ):
+        assert float(found) == pytest.approx(wanted, rel=1e-14, abs=0)
+
+
 @pytest.mark.parametrize(("first", "last"), [(10.0, 0.01), (1.0, 0.1), (0.3, 0.3)])
 def test_geometric_interpolation_matches_geomspace(first: float, last: float) -> None:
     got = schedules.geometric_interpolation(np.linspace(0, 1, 11), first, last)

@@ -69,7 +69,7 @@ def directed_elbo(
 def rbm_marginal_density(
     log_density_0: Tensor, log_ratio: Tensor, bias_1: Tensor, bias_2: Tensor, weights: Tensor
 ) -> Tensor:
-    """Log density in nats of smoothed variables under a Boltzmann machine, as a ratio of two partition functions.
+    """Log density in nats of smoothed variables under a Boltzmann machine, averaged over the machine's states.
 
     The layer with fewer units is enumerated (``2 ** min(n1, n2)`` states), the other one summed in closed form.
     """
@@ -81,12 +81,15 @@ def rbm_marginal_density(
     states = (torch.arange(2**split, device=weights.device)[:, None] >> torch.arange(split, device=weights.device)) & 1
     states = states.to(weights)
 
-    def log_z(first: Tensor, second: Tensor) -> Tensor:
-        fields = second[..., None, :] + states @ weights
-        return ((first[..., None, :] * states).sum(-1) - logsigmoid(-fields).sum(-1)).logsumexp(-1)
-
-    lifted = log_z(bias_1 + log_ratio[..., :split], bias_2 + log_ratio[..., split:])
-    return log_density_0.sum(-1) + lifted - log_z(bias_1, bias_2)
+    # The mean of a factor over the states, not a quotient of two sums: it has digits where the log ratios are small.
+    pull = states @ weights
+    # Relative to the likelier state of every unit at its bias alone: large biases cancel exactly.
+    chosen = torch.where(states > 0, -(-bias_1).relu(), -bias_1.relu()).sum(-1)
+    log_sums = torch.logaddexp(-bias_2.relu(), pull - (-bias_2).relu()).sum(-1)
+    log_probability = (chosen + log_sums).log_softmax(-1)
+    given_units = _log_mean_ratio(bias_2 + pull, log_ratio[..., None, split:]).sum(-1)
+    factors = log_ratio[..., :split] @ states.T + given_units
+    return log_density_0.sum(-1) + _log_mean_exp(log_probability, factors)
 
 
 def active_units(logits: Tensor, threshold: float = 0.05) -> Tensor:
@@ -183,7 +186,22 @@ def _smoothed_log_ratio(logits: Tensor, prior_logits: Tensor, log_ratio: Tensor)
     return (posterior - prior).sum(-1)
 
 
+def _log_mean_exp(log_probability: Tensor, values: Tensor) -> Tensor:
+    """Logarithm of sum p e^value over the last axis; near the likeliest state's value by what the others add."""
+    likeliest = values[..., log_probability.argmax(-1), None]
+    above, probability = values - likeliest, log_probability.exp()
+    strong = (log_probability + above).clamp(max=1).exp() - probability
+    added = torch.where(above.abs() < 1, probability * torch.expm1(above.clamp(-1, 1)), strong).sum(-1)
+    near = added.abs() < 0.5
+    nearly = likeliest[..., 0] + torch.log1p(torch.where(near, added, 0))
+    return torch.where(near, nearly, (log_probability + values).logsumexp(-1))
+
+
 def _log_mean_ratio(logits: Tensor, log_ratio: Tensor) -> Tensor:
     """log(1 - q + q e^ratio); where the ratio is weak the logarithms of both weights share their digits."""
     weak = torch.log1p(torch.sigmoid(logits) * torch.expm1(log_ratio.clamp(-1, 1)))
-    return torch.where(log_ratio.abs() < 1, weak, logsigmoid(-logits) - logsigmoid(-logits - log_ratio))
+    # Where the state 1 dominates before and after, the ratio itself is the large part of both logarithms.
+    dominant = (logits > 0) & (logits + log_ratio > 0)
+    sign = torch.where(dominant, -1, 1)
+    strong = logsigmoid(-sign * logits) - logsigmoid(-sign * (logits + log_ratio))
+    return torch.where(log_ratio.abs() < 1, weak, strong + torch.where(dominant, log_ratio, 0))

@@ -48,8 +48,9 @@ def warmup_then_cosine(
     ramp = warmup_epochs * steps_per_epoch
     start = peak * (ramp - 1) / ramp if carry_deficit else peak
     epoch = torch.floor(step / steps_per_epoch)
-    angle = (epoch - warmup_epochs) * (math.pi / (epochs - warmup_epochs - 1))
-    decayed = floor + (start - floor) * (0.5 * angle).cos().square()
+    # cos^2 of half the angle as the sine of what is left: exactly zero at the end.
+    left = (epochs - 1 - epoch) * (0.5 * math.pi / (epochs - warmup_epochs - 1))
+    decayed = floor + (start - floor) * left.sin().square()
     return torch.where(step < ramp, step * (peak / ramp), decayed)
 
 
@@ -63,13 +64,12 @@ def hold_then_cosine(
 ) -> Tensor:
     """Learning rate: warm-up, constant, cosine to ``floor``; ``recursive`` is the rate of the official PyTorch code."""
     if recursive:
-        entered = math.cos(0.5 * math.pi * (start - 1) / length) ** 2
+        entered = math.sin(0.5 * math.pi * (length - start + 1) / length) ** 2
         divisor = torch.where(step <= length, entered, torch.ones_like(step))
         left = length - step
     else:
         divisor = torch.ones_like(step)
         left = torch.clamp(start + length - step, 0, length)
-    # cos^2 of half the angle as the sine of what is left: exactly zero at the end.
     share = (left * (0.5 * math.pi / length)).sin().square() / divisor
     return torch.where(step < start, peak * (step / warmup).clamp(max=1), floor + (peak - floor) * share)
 
