@@ -82,6 +82,12 @@ def print_claim(claim: Claim, evidence: dict[str, list[dict[str, Any]]]) -> None
         echo("  " + json.dumps(test.model_dump(mode="json", exclude_none=True)))
     if claim.not_run:
         echo(f"Not run: {claim.not_run}")
+    if claim.configuration is not None and claim.cost is not None:
+        runs = ", ".join(claim.configuration.runs) or "nothing to run"
+        echo(f"At the paper's size: {claim.configuration.reproduction}, {runs}")
+        hours = {"core-hours": claim.cost.core_hours, "GPU-hours": claim.cost.gpu_hours}
+        told = " and ".join(f"{value:g} {unit}" for unit, value in hours.items() if value is not None)
+        echo(f"Cost for one seed: {told}; {claim.cost.estimate}")
     if claim.note:
         echo(f"Note: {claim.note}")
     echo(f"Reproduction: {claim.reproduction or 'none'}")

@@ -267,29 +267,33 @@ def _directional(
     """
 
     @cache
-    def objective(shift: float) -> float:
+    def terms(shift: float) -> np.ndarray:
         outputs = _outputs(reference(**_moved(arguments, place, shift * direction)))
         floats = [o for o in outputs if o.dtype.kind == "f"]
-        return float(sum(np.sum(o * c) for o, c in zip(floats, cotangents, strict=True)))
+        return np.concatenate([np.ravel(o * c) for o, c in zip(floats, cotangents, strict=True)])
 
-    def differences(h: float) -> tuple[float, float]:
-        values = [objective(k * h) for k in (-2, -1, 0, 1, 2)]
+    def differences(h: float) -> tuple[float, np.ndarray]:
+        values = [terms(k * h) for k in (-2, -1, 0, 1, 2)]
         first = (values[0] - 8 * values[1] + 8 * values[3] - values[4]) / (12 * h)
-        return first, (values[1] - 2 * values[2] + values[3]) / h
+        return float(np.sum(first)), (values[1] - 2 * values[2] + values[3]) / h
 
     try:
         with np.errstate(all="ignore"):
             (coarse, coarse_bend), (middle, middle_bend), (fine, fine_bend) = map(differences, (COARSE, MIDDLE, FINE))
+            # By element: kinks of opposite sign in two outputs would hide each other in the sum.
+            coarse_size, fine_size, left = (
+                float(np.sum(np.abs(bend))) for bend in (coarse_bend, fine_bend, 2 * fine_bend - middle_bend)
+            )
     except ValueError:
         return None
     # The bend of a smooth function shrinks with the step (to a quarter here), that of a kink stays.
-    kink = abs(fine_bend) > 0.5 * abs(coarse_bend) and abs(fine_bend) > 1e-6 * abs(middle)
+    kink = fine_size > 0.5 * coarse_size and fine_size > 1e-6 * abs(middle)
     # What is left of the bend at step 0 is a small kink that a larger smooth bend hides: the slopes beside it differ.
-    uncertainty = 4 * max(abs(middle - coarse), abs(middle - fine)) + abs(2 * fine_bend - middle_bend)
+    uncertainty = 4 * max(abs(middle - coarse), abs(middle - fine)) + left
     return (
         None
         if kink or not np.isfinite(middle) or uncertainty > 1e-3 * abs(middle) + 1e-6
-        else (middle, uncertainty, abs(fine_bend) / FINE)
+        else (middle, uncertainty, fine_size / FINE)
     )
 
 

@@ -95,6 +95,14 @@ paper.figure(
 )
 
 # %%
+paper.figure(
+    "sigma-vae/colour",
+    "samples_photo8",
+    alt="Samples of 8x8 patches of photographs for the unit Gaussian, the optimal sigma and two mixtures of logistics.",
+    caption="Samples of photograph patches, decoder means, first seed.",
+)
+
+# %%
 paper.claims(
     "sigma-vae/figure-5/svhn-gaussian-blurry-muted",
     "sigma-vae/figure-6/celeba-gaussian-indistinct-faces",
