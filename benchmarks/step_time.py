@@ -10,9 +10,6 @@ Run with ``OMP_NUM_THREADS=1 python -m benchmarks.step_time``; it writes ``repro
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import sys
 import time
@@ -22,6 +19,7 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.machine import machine, write_json
 from reproductions.hvae import _cost, baselines, depth_width, full_scale, transition_by_shape
 from vaes.data import Dataset
 from vaes.ensembles import ensemble_trainer
@@ -105,13 +103,6 @@ def measure(cases: Sequence[Case], steps: int, repeats: int) -> list[dict[str, o
     return rows
 
 
-def processor() -> str:
-    """Name of the processor, as the system gives it."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Measure and write the file."""
     parser = argparse.ArgumentParser(description="CPU time of training steps at the paper's sizes.")
@@ -122,9 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(1)
     content = {
         "about": "CPU seconds of one training step, median and range over repeats: python -m benchmarks.step_time",
-        "processor": processor(),
-        "threads": 1,
-        "torch": torch.__version__,
+        **machine(),
         "batch": full_scale.RECIPE["batch"],
         "correlated_samples": full_scale.RECIPE["samples"],
         "steps": options.steps,
@@ -133,9 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
         "single": measure(list(single_models()), options.steps, options.repeats),
         "ensembles": measure(list(ensembles()), options.steps, options.repeats),
     }
-    temporary = options.out.with_name(options.out.name + ".partial")
-    temporary.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(temporary, options.out)
+    write_json(options.out, content)
     return 0
 
 

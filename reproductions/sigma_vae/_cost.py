@@ -6,13 +6,24 @@ evaluation is not counted, which is small beside ten epochs of training.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from reproductions.sigma_vae import full_scale
 
 GPU_MULTIPLY_ADDS = 5e12
 """Per second, float32: 10 TFLOP/s."""
+
+
+STEP_TIMES = Path(__file__).with_name("step_times.json")
+"""CPU seconds of a training step with every decoder, from ``python -m benchmarks.decoder_step_time``."""
+
+
+def step_times() -> dict[str, Any]:
+    """Return the measured step times."""
+    return dict(json.loads(STEP_TIMES.read_text()))
 
 
 def step_multiply_adds(run: Mapping[str, Any]) -> int:

@@ -33,6 +33,7 @@ LARGE = 16.0
 HEAVY_TAILS = {
     "calibration.error_variances": "a difference of two estimates keeps the absolute accuracy of its terms",
     "gaussian.entropy": "the sum of logarithms of 10 and more nearly vanishes",
+    "likelihoods.categorical_mean": "255 equal weights added to a large one all round the same way",
     "linear_vae.fitted_optimum": "the logarithms of the spectrum cancel each other and the constant",
     "relaxations.gumbel_softmax": "-log u is rounded before its logarithm is divided by a temperature of 0.01; the "
     "slope of a nearly one-hot softmax is a difference",

@@ -202,6 +202,19 @@ paper.figure(
 paper.claims("sigma-vae/appendix-e/autoregressive-channels-lose-colour")
 
 # %% [markdown]
+# What a decoder costs: the paper's network for grey images of 28x28 pixels, batches of 128, with each decoder in turn.
+
+# %%
+from reproductions.sigma_vae import _cost  # noqa: E402
+
+paper.table(
+    f"A training step on one thread, {_cost.step_times()['processor']}",
+    _answers.STEP_COLUMNS,
+    _answers.step_rows(_cost.step_times()),
+    numeric=range(1, len(_answers.STEP_COLUMNS)),
+)
+
+# %% [markdown]
 # ## How well sigma is known
 #
 # Section C estimates sigma from one batch or from one sample per image; section D gives each image its own.
