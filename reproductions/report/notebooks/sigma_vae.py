@@ -245,7 +245,31 @@ paper.figure(
 )
 
 # %%
+paper.figure(
+    "sigma-vae/hierarchical",
+    "proxies",
+    alt="Six panels with one lane for each decoder: bound, sharpness, variance, and the KL of three layers.",
+    caption="The hierarchical VAE by decoder and ablation; one dot per seed, the median as a bar, data at 1.",
+)
+
+# %%
 paper.claims(reproduction="sigma-vae/hierarchical")
+
+# %%
+paper.figure(
+    "sigma-vae/video",
+    "rollouts",
+    alt="A true sequence of eight frames, and below it the six frames that each model predicts from the first two.",
+    caption="A digit that moves, as predicted by one rollout of each arm's first seed.",
+)
+
+# %%
+paper.figure(
+    "sigma-vae/video",
+    "by_frame",
+    alt="Panels with sharpness, presence, ink, squared error, diversity and rate against the predicted frame.",
+    caption="Predictions against the frame; thin lines are seeds.",
+)
 
 # %%
 paper.claims(reproduction="sigma-vae/video")
