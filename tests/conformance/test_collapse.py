@@ -8,9 +8,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
-from reference import collapse, gaussian, linear_vae
+from reference import collapse, gaussian, linear_vae, registry
 from tests.conformance.first_principles import assert_mean, at_50_digits
 from tests.conformance.inputs import collapse as inputs
 
@@ -39,6 +39,26 @@ def test_active_units_of_known_encoders() -> None:
     np.testing.assert_allclose(collapse.between_variance(means), [0.04, 0.0025, 0], atol=1e-15)
     assert collapse.active_units(means).tolist() == [True, False, False]
     assert collapse.active_units(means, threshold=0.001).tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("function", ["collapse.active_units", "collapse.active_channels", "discrete.active_units"])
+def test_half_precision_decides_as_its_inputs_say(implementation, rng, function: str) -> None:
+    """A per cent around the threshold, where the rounding of a bfloat16 variance or mean would decide by itself."""
+    argument = {"active_units": "posterior_means", "active_channels": "kl"}[function.split(".")[1]]
+    units, threshold, nearly = 400, 0.01, rng.uniform(0.97, 1.03, 400)
+    if function == "collapse.active_channels":
+        values = (threshold * nearly * rng.uniform(0.5, 1.5, (6, 1, 2, units))).transpose(0, 3, 1, 2)
+    else:
+        noise = rng.standard_normal((6, units))
+        corrected = function.startswith("collapse")
+        shares = 0.5 + np.sqrt(threshold) * nearly * (noise - noise.mean(0)) / noise.std(0, ddof=int(corrected))
+        values = np.stack([shares, shares]) if corrected else special.logit(shares)
+        argument = argument if corrected else "logits"
+    exact = torch.as_tensor(values).bfloat16().double().numpy()
+    wanted = registry.resolve(registry.functions()[function][0].id)(exact, threshold=threshold)
+    got = implementation.call(function, "bfloat16", **{argument: exact}, threshold=threshold)
+    assert 0.2 < wanted.mean() < 0.8
+    assert np.array_equal(got.astype(bool), wanted)
 
 
 def test_active_units_ignore_the_noise_below(rng) -> None:

@@ -25,7 +25,7 @@ def between_variance(posterior_means: Tensor) -> Tensor:
 
 def active_units(posterior_means: Tensor, threshold: float = 0.01) -> Tensor:
     """Which units have a between-image variance above ``threshold``, bool (n,)."""
-    return between_variance(posterior_means) > threshold
+    return between_variance(_wide(posterior_means)) > threshold
 
 
 def between_fraction(posterior_means: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ def is_collapsed(active: Tensor, kl: Tensor, kl_threshold: float = 0.1) -> Tenso
 
 def active_channels(kl: Tensor, threshold: float = 0.1, mean_over_space: bool = True) -> Tensor:
     """Which channels of KL maps (N, C, H, W) are above the threshold, averaged or summed over space; bool (C,)."""
-    per_position = kl.mean((0, 2, 3))
+    per_position = _wide(kl).mean((0, 2, 3))
     return (per_position if mean_over_space else per_position * (kl.shape[2] * kl.shape[3])) > threshold
 
 
@@ -132,3 +132,8 @@ def _crossing(rho: Tensor, height: Tensor, level: float) -> Tensor:
     share = (before - level) / torch.where(before > after, before - after, 1)
     found = (above > 0) & (above < rho.shape[0])
     return torch.where(found, left + share * (right - left), torch.nan)
+
+
+def _wide(x: Tensor) -> Tensor:
+    """At least float32: in half precision the rounding of a mean or variance would decide what exceeds a threshold."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))

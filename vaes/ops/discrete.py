@@ -94,7 +94,9 @@ def rbm_marginal_density(
 
 def active_units(logits: Tensor, threshold: float = 0.05) -> Tensor:
     """Units of ``logits`` (B, n) whose posterior probability varies over the images by more than ``threshold``."""
-    return logits.sigmoid().var(0, correction=0) > threshold
+    # At least float32: in half precision the rounding of the variance would decide.
+    wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return wide.sigmoid().var(0, correction=0) > threshold
 
 
 class _Entropy(torch.autograd.Function):
