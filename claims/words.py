@@ -231,7 +231,7 @@ def _ratio_at_least(spec: RatioAtLeast, table: Sequence[Row], exact: bool) -> Te
         described(spec.numerator, against=spec.denominator),
         described(spec.denominator, against=spec.numerator),
     )
-    head = f"{_label(spec.metric)} at {above} is {effect:.3g} times that at {below}"
+    head = f"{_label(spec.metric)} at {above} is {_digits(effect)} times that at {below}"
     if exact:
         ratios = top / bottom
         status: Status = "supported" if bool(np.all(ratios >= spec.at_least)) else "inconclusive"
@@ -422,7 +422,7 @@ def _overlap(spec: Overlap, table: Sequence[Row], exact: bool) -> TestResult:
             sure = found["found"][spec.quantity] >= 1 - LEVEL
             values.append(found[spec.quantity])
             intervals.append(found["intervals"][spec.quantity] if sure else None)
-            told.append("none" if values[-1] is None else f"{values[-1]:.3g}{_range(intervals[-1])}")
+            told.append("none" if values[-1] is None else f"{_digits(values[-1])}{_range(intervals[-1])}")
             told[-1] += f" for {name}"
     ranges = [interval for interval in intervals if interval is not None]
     known = len(ranges) == len(intervals)
@@ -546,14 +546,19 @@ def _label(metric: str) -> str:
 
 
 def _number(value: float, spec: TestSpec) -> str:
-    return f"{value:.3g}" + (f" {spec.unit}" if spec.unit else "")
+    return _digits(value) + (f" {spec.unit}" if spec.unit else "")
+
+
+def _digits(value: float) -> str:
+    """Three digits, of thousands all before the point: 1010 steps, not 1.01e+03."""
+    return f"{value:.0f}" if 1e3 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def _range(interval: tuple[float, float] | None, *, flip: bool = False) -> str:
     if interval is None:
         return ""
     low, high = (-interval[1], -interval[0]) if flip else interval
-    return f" [{low:.3g}, {high:.3g}]"
+    return f" [{_digits(low)}, {_digits(high)}]"
 
 
 def _capital(sentence: str) -> str:

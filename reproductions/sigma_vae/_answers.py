@@ -126,9 +126,10 @@ def _speed(tables: Tables) -> Iterator[str]:
         )
     crossing = values(tables.get("sigma-vae/frey", ()), "crossing", summary="crossing")
     if len(crossing):
+        steps = " to ".join(dict.fromkeys(f"{end:.0f}" for end in (crossing.min(), crossing.max())))
         yield (
-            f"On Frey Face the learned sigma reaches its printed bound of -49.78 after {crossing.min():.0f} to "
-            f"{crossing.max():.0f} steps; ten epochs would be 160."
+            f"On Frey Face the learned sigma reaches its printed bound of -49.78 after {steps} steps; ten epochs would "
+            "be 160."
         )
 
 

@@ -101,6 +101,12 @@ def test_value_within_exact_and_the_floor_of_the_last_digit(make_rows: Make) -> 
     assert run(spec, make_rows([7.2724] * 5)).status == "supported"
 
 
+def test_sentences_write_thousands_in_full(make_rows: Make) -> None:
+    spec = {"word": "value_within", "metric": "score", "target": 1100, "tolerance": 200, "unit": "steps"}
+    told = run(spec, make_rows([1010.0, 1012.0, 1008.0, 1011.0, 1009.0])).sentence
+    assert told.startswith("Score is 1010 steps [1008, 1012]"), told
+
+
 def test_value_within_false_alarms(make_rows: Make) -> None:
     rng = np.random.default_rng(10)
     edge = [run(VALUE, make_rows(3.5 + 0.1 * rng.normal(size=5))).status for _ in range(300)]
