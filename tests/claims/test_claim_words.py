@@ -104,7 +104,7 @@ def test_value_within_exact_and_the_floor_of_the_last_digit(make_rows: Make) -> 
 def test_sentences_write_thousands_in_full(make_rows: Make) -> None:
     spec = {"word": "value_within", "metric": "score", "target": 1100, "tolerance": 200, "unit": "steps"}
     told = run(spec, make_rows([1010.0, 1012.0, 1008.0, 1011.0, 1009.0])).sentence
-    assert told.startswith("Score is 1010 steps [1008, 1012]"), told
+    assert told.startswith("Score is 1010 steps [1005, 1015]"), told
 
 
 def test_value_within_false_alarms(make_rows: Make) -> None:
