@@ -190,7 +190,7 @@ def _smoothed_log_ratio(logits: Tensor, prior_logits: Tensor, log_ratio: Tensor)
 
 def _log_mean_exp(log_probability: Tensor, values: Tensor) -> Tensor:
     """Logarithm of sum p e^value over the last axis; near the likeliest state's value by what the others add."""
-    likeliest = values[..., log_probability.argmax(-1), None]
+    likeliest = values.index_select(-1, log_probability.argmax(-1, keepdim=True))
     above, probability = values - likeliest, log_probability.exp()
     strong = (log_probability + above).clamp(max=1).exp() - probability
     added = torch.where(above.abs() < 1, probability * torch.expm1(above.clamp(-1, 1)), strong).sum(-1)

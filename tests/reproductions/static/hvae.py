@@ -43,8 +43,8 @@ FAULTS = {
     "noise not complementary": Fault(
         "eq-3/ou-operator-definition",
         ornstein_uhlenbeck,
-        "correlated_noise",
-        lambda right: lambda z, w, rho: rho * z + (1 - rho) * w,
+        "_complement",
+        lambda right: lambda rho: 1 - rho,
         "quadrature_error",
         FEW_DRAWS,
     ),
