@@ -449,3 +449,13 @@ def test_ratio_bias_limits(implementation, case) -> None:
     assert plain >= -1e-9
     both = [implementation.call("hierarchical.ratio_bias", **{**case, "z": np.asarray(z)}) for z in (1.5, -1.5)]
     np.testing.assert_allclose(np.mean(both), plain, rtol=1e-9, atol=1e-9)
+
+
+def test_ratio_bias_next_to_no_smoothing(implementation) -> None:
+    """Of degree 1 it is (1 - rho^2) b^2 / 2 - z (1 - rho) a b; the variances that are subtracted agree to 12 digits."""
+    lost = 2.0**-40
+    parts = {"mean_ratio": np.array([0.0, 0.3]), "inverse_scale": np.array([0.0, 0.7]), "z": np.array(1.3)}
+    arguments = parts | {"indices": np.array([[0], [1]]), "rho": 1 - lost}
+    wanted = 0.5 * lost * (2 - lost) * 0.3**2 - 1.3 * lost * 0.3 * 0.7
+    for found in (hierarchical.ratio_bias(**arguments), implementation.call("hierarchical.ratio_bias", **arguments)):
+        assert float(found) == pytest.approx(wanted, rel=1e-13, abs=0)
