@@ -47,10 +47,15 @@ def numpy_stream(root: int, *names: str | int) -> np.random.Generator:
 def global_generators(generator: torch.Generator) -> Iterator[None]:
     """Inside the block PyTorch's global generators draw from the seed of ``generator``; afterwards they are as before.
 
-    For operations that take no generator, such as dropout.
+    For operations that take no generator, such as dropout. Other devices than that of ``generator`` are left alone.
     """
-    with torch.random.fork_rng([generator.device] if generator.device.type == "cuda" else []):
-        torch.manual_seed(generator.initial_seed())
+    seed, cuda = generator.initial_seed(), generator.device.type == "cuda"
+    with torch.random.fork_rng([generator.device] if cuda else []):
+        # Not torch.manual_seed: it seeds every device, and takes a stack trace per kind of device that is not there.
+        torch.default_generator.manual_seed(seed)
+        if cuda:
+            with torch.cuda.device(generator.device):
+                torch.cuda.manual_seed(seed)
         yield
 
 

@@ -31,11 +31,8 @@ def run_units(
     resolved = data_dir.resolve() if data_dir is not None else None
     tasks = runner.plan(chosen.values(), settings, DataInfo(resolved, describe_data), store)
     decided = [claim.reproduction for paper in papers.values() for claim in paper.claims if claim.decidable]
-    costs = budget.Costs()
-    if settings.budget is not None:
-        for one in (open_stores(None)["published"], store):
-            for record in one.records(scale=settings.scale):
-                costs.learn(record)
+    stores = (open_stores(None)["published"], store)
+    costs = budget.Costs(record for one in stores for name in chosen for record in one.records(name, settings.scale))
     with contextlib.ExitStack() as stack:
         executor = _executor(settings.device, jobs, dask)
         stack.callback(executor.shutdown)

@@ -1,4 +1,8 @@
-"""Spend a time budget where it gives most verdicts: static claims first, then by cost per claim decided."""
+"""In which order units run, from what they took before.
+
+Without a budget the longest go first, so that the short ones fill the workers that the last long ones leave idle. A
+budget is spent where it gives most verdicts: static claims first, then by cost per claim decided.
+"""
 
 from __future__ import annotations
 
@@ -61,6 +65,16 @@ class Costs:
         key = (task.reproduction, task.scale)
         known = self._by_config.get((*key, canonical(dict(task.config)))) or self._by_reproduction.get(key)
         return mean(known) if known else None
+
+
+def longest_first(tasks: Iterable[Task], costs: Costs) -> list[Task]:
+    """Put the tasks in descending order of expected seconds; those of unknown cost, which may be long, come first."""
+
+    def key(task: Task) -> tuple[bool, float]:
+        expected = costs.expected(task)
+        return expected is not None, -(expected or 0.0)
+
+    return sorted(tasks, key=key)
 
 
 def order(

@@ -174,8 +174,10 @@ def run(
         As given to `plan`.
     progress
         The display, made for ``len(tasks)``.
-    costs, tiers, claims
-        For a budget: recorded costs, tier and number of claims of each reproduction.
+    costs
+        Recorded costs, by which units are put in order.
+    tiers, claims
+        For a budget: tier and number of claims of each reproduction.
     """
     return _Run(executor, store, settings, progress, costs or budgeting.Costs()).go(tasks, tiers or {}, claims or {})
 
@@ -242,6 +244,8 @@ class _Run:
                 seconds=self._settings.budget,
                 slots=self._executor.slots,
             )
+        elif self._executor.slots > 1:
+            waiting = budgeting.longest_first(waiting, self._costs)
         self._progress.total = len(waiting)
         try:
             with self._progress:

@@ -1,13 +1,18 @@
-"""The budget: durations, costs, the order in which it is spent, and what it leaves out."""
+"""The order of units: durations, costs, the longest first; with a budget how it is spent and what it leaves out."""
 
 from __future__ import annotations
 
+import io
 import time
 from pathlib import Path
 
 import pytest
 
-from reproductions.harness.budget import Costs, order, parse_duration
+from reproductions.harness.budget import Costs, longest_first, order, parse_duration
+from reproductions.harness.executors import ProcessExecutor
+from reproductions.harness.progress import Progress
+from reproductions.harness.runner import Settings, plan, run
+from reproductions.harness.units import DataInfo
 from reproductions.harness.work import Task
 
 
@@ -65,6 +70,37 @@ def test_static_first_then_cheap_per_claim_then_unknown_then_what_does_not_fit()
         "p/huge",
     ]
     assert [one.seed for one in ordered] == [1000, 1001] * 5
+
+
+def test_the_longest_first_after_those_of_unknown_cost():
+    costs = Costs([record("p/short", 1), record("p/long", 90), record("p/middle", 10, x=1)])
+    tasks = [task(name, seed) for name in ("p/short", "p/middle", "p/long", "p/unknown") for seed in (1001, 1000)]
+    ordered = longest_first(tasks, costs)
+    assert [one.reproduction for one in ordered[::2]] == ["p/unknown", "p/long", "p/middle", "p/short"]
+    assert [one.seed for one in ordered] == [1001, 1000] * 4
+
+
+@pytest.mark.parametrize(("jobs", "first"), [(2, "toy/trouble"), (1, "toy/curve")])
+def test_several_workers_start_with_the_longest_unit_and_one_keeps_the_order(toys, store, monkeypatch, jobs, first):
+    class Starts(Progress):
+        seen = ()
+
+        def started(self, task):
+            self.seen += (task.reproduction,)
+            super().started(task)
+
+    monkeypatch.setenv("TOY_TROUBLE", "fine")
+    costs = Costs([record("toy/curve", 1, slope=2.0), record("toy/trouble", 9, does="fine")])
+    settings = Settings("laptop", seeds=2)
+    tasks = plan([toys["toy/curve"], toys["toy/trouble"]], settings, DataInfo(), store)
+    starts = Starts(len(tasks), io.StringIO())
+    executor = ProcessExecutor(jobs)
+    try:
+        run(tasks, executor, store, settings, starts, costs=costs)
+    finally:
+        executor.kill()
+    assert starts.seen[0] == first
+    assert sorted(starts.seen) == sorted(task.reproduction for task in tasks)
 
 
 def test_a_unit_that_does_not_fit_is_not_started(run_toy, processes, store):

@@ -51,6 +51,15 @@ def test_global_generators_are_seeded_inside_and_restored_after():
         assert not torch.equal(first, torch.rand(3))
 
 
+def test_global_generators_of_other_devices_are_not_seeded(monkeypatch):
+    def refuse(seed):
+        raise AssertionError(f"no other device must be seeded, got {seed}")
+
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", refuse)
+    with global_generators(stream(0, "dropout", 1)):
+        torch.rand(3)
+
+
 @pytest.mark.parametrize("path", [("0",), (True,), (1.0,), (0, None), (0, True)])
 def test_other_types_are_refused(path):
     with pytest.raises(ValueError, match="must be"):
