@@ -888,6 +888,25 @@ def test_logistic_bernoulli_limit_by_quadrature(logit: float, scale: float) -> N
     )
 
 
+def test_slopes_of_logistic_masses_keep_their_digits_near_one(implementation) -> None:
+    # The middle of the locations is as many scales away as make the masses beside it round to 0 and 1.
+    for dtype, width in (("float32", 0.06), ("float64", 0.028)):
+        case = {"logits": np.zeros(1), "mean_0": 0.0, "mean_1": 2.0, "scale": np.array(width)}
+        tensors = implementation.tensors(case, dtype)
+        scale = tensors["scale"].requires_grad_()
+        near = float(scale.detach())
+        density = special.expit(1 / near) * special.expit(-1 / near) / near**2
+        upper = implementation.find("relaxations.overlap_logistic_bernoulli_limit")(**tensors)[1]
+        # Equal weights: what leaves one location for the middle comes from the other.
+        assert torch.autograd.grad(upper.sum(), scale)[0].item() == pytest.approx(0, abs=1e-5 * density)
+        logits = implementation.tensors({"logits": np.array([-3.0])}, dtype)["logits"]
+        below = implementation.find("relaxations.overlap_logistic_cdf")(
+            zeta=torch.ones_like(logits), **{**tensors, "logits": logits}
+        )
+        wanted = (special.expit(-3.0) - special.expit(3.0)) * density
+        assert torch.autograd.grad(below.sum(), scale)[0].item() == pytest.approx(wanted, rel=1e-4, abs=0)
+
+
 @given(inputs.overlap_logistic_bernoulli_limit())
 def test_logistic_bernoulli_limit_bounds(implementation, case) -> None:
     for found in (

@@ -207,6 +207,13 @@ def overlap_logistic_bernoulli_limit__twice(logits, mean_0, mean_1, scale):
     return 2 * distance, upper
 
 
+@killed_by("test_slopes_of_logistic_masses_keep_their_digits_near_one")
+def overlap_logistic_bernoulli_limit__slope_of_a_rounded_mass(logits, mean_0, mean_1, scale):
+    distance, _ = relaxations.overlap_logistic_bernoulli_limit(logits, mean_0, mean_1, scale)
+    half = 0.5 * (mean_1 - mean_0) / scale
+    return distance, logits.sigmoid() * half.sigmoid() + torch.sigmoid(-logits) * torch.sigmoid(-half)
+
+
 @killed_by("test_value")
 def binary_concrete_logit__temperature_multiplies(rho, logits, temperature):
     return relaxations.binary_concrete_logit(rho, logits, 1 / temperature)

@@ -181,7 +181,7 @@ def overlap_logistic_cdf(
 ) -> Tensor:
     """Mass below ``zeta`` of the mixture of two logistics."""
     dtype, (zeta, logits, mean_0, mean_1, scale) = _prepare(zeta, logits, mean_0, mean_1, scale)
-    below_0, below_1 = (((zeta - mean) / scale).sigmoid() for mean in (mean_0, mean_1))
+    below_0, below_1 = (_logistic_mass((zeta - mean) / scale) for mean in (mean_0, mean_1))
     return (torch.sigmoid(-logits) * below_0 + logits.sigmoid() * below_1).to(dtype)
 
 
@@ -254,7 +254,8 @@ def overlap_logistic_bernoulli_limit(
     crossing = torch.minimum(torch.maximum(crossing, -half), half)
     missing = a * logsigmoid(crossing + half) + q * logsigmoid(half - crossing)
     distance = 2 * scale * (LOG_2 - logsigmoid(2 * half) + missing)
-    return distance.to(dtype), (q * half.sigmoid() + a * torch.sigmoid(-half)).to(dtype)
+    upper = q * _logistic_mass(half) + a * _logistic_mass(-half)
+    return distance.to(dtype), upper.to(dtype)
 
 
 def binary_concrete_logit(rho: Tensor, logits: Tensor, temperature: float | Tensor) -> Tensor:
@@ -617,6 +618,11 @@ def _overlap_exp_slopes(rho: Tensor, logits: Tensor, beta: Tensor) -> tuple[Tens
 def _ndtr(x: Tensor) -> Tensor:
     """Normal distribution function; torch.special.ndtr is 0 left of -8.4 in double precision."""
     return 0.5 * torch.special.erfc(-math.sqrt(0.5) * x)
+
+
+def _logistic_mass(x: Tensor) -> Tensor:
+    """Logistic distribution function; torch.sigmoid's slope near 1 is mostly the rounding of its value."""
+    return torch.where(x < 0, x.sigmoid(), 1 - torch.sigmoid(-x))
 
 
 def _normal_mass(offset: Tensor, logits: Tensor, scale: Tensor, location: float | Tensor = 0.0) -> Tensor:
