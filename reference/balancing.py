@@ -199,7 +199,9 @@ def balance_excess(group_kl: ArrayLike, floor: float) -> Array:
     group_kl = non_negative("group_kl", group_kl)
     if group_kl.ndim != 1 or not len(group_kl):
         raise ValueError(f"group_kl must have shape (L >= 1,), got {group_kl.shape}")
-    return len(group_kl) * group_kl.var() / (group_kl.mean() + positive("floor", floor))
+    # Around the first: equal divergences have no variance, but around their rounded mean they would
+    variance = np.var(group_kl - group_kl[0])
+    return len(group_kl) * variance / (group_kl.mean() + positive("floor", floor))
 
 
 def training_loss(

@@ -88,6 +88,12 @@ def balance_excess__sign(group_kl, floor):
     return -balancing.balance_excess(group_kl, floor) - 1e-3
 
 
+@killed_by("test_balance_excess_of_equal_groups_is_nothing")
+def balance_excess__around_a_rounded_mean(group_kl, floor):
+    mean = group_kl.mean()
+    return (group_kl - mean).square().sum() / (mean + floor)
+
+
 @killed_by("test_value")
 def balance_excess__unbiased_variance(group_kl, floor):
     groups = group_kl.shape[0]

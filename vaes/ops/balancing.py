@@ -48,8 +48,9 @@ def scale_weights(groups: Tensor) -> Tensor:
 
 def balance_excess(group_kl: Tensor, floor: float) -> Tensor:
     """Nats that balancing with factors 1 adds to the sum of the mean divergences ``group_kl`` (L,)."""
-    mean = group_kl.mean()
-    return (group_kl - mean).square().sum() / (mean + floor)
+    # From the first: those of equal divergences vanish, those from a rounded mean do not.
+    deviations = group_kl - group_kl[0]
+    return (deviations - deviations.mean()).square().sum() / (group_kl.mean() + floor)
 
 
 def training_loss(
