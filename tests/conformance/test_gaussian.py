@@ -259,6 +259,20 @@ def test_precision_merge_is_symmetric_and_narrows(implementation, case) -> None:
     np.testing.assert_allclose(wide, (case["mean_b"], case["scale_b"]), rtol=1e-12)
 
 
+def test_precision_merge_keeps_the_digits_of_a_small_share(implementation) -> None:
+    for dtype, largest, digits in (("float64", 1e60, 1e-15), ("float32", 1e18, 5e-7)):
+        # Powers of 2 are the same number in both types, so that the share is known to the last digit.
+        ratio = 2.0 ** np.arange(1, np.log2(largest))
+        case = {"mean_a": ratio**0, "mean_b": 0 * ratio, "scale_a": ratio, "scale_b": 3 / ratio}
+        share = 9 / (9 + ratio**4)
+        np.testing.assert_allclose(gaussian.precision_merge(**case)[0], share, rtol=1e-15)
+        tensors = implementation.tensors(case, dtype)
+        leaves = [tensors[name].requires_grad_() for name in case]
+        mean, scale = implementation.find("gaussian.precision_merge")(**tensors)
+        np.testing.assert_allclose(mean.detach().cpu(), share, rtol=digits, atol=1e-38)
+        assert all(slope.isfinite().all() for slope in torch.autograd.grad((mean + scale).sum(), leaves))
+
+
 @pytest.mark.parametrize(
     ("function", "arguments", "message"),
     [

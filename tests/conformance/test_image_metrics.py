@@ -356,6 +356,15 @@ def test_nearest_training_image_by_brute_force(rng) -> None:
         assert float(distance[n]) == pytest.approx(min(every), rel=1e-12)
 
 
+def test_nearest_training_distance_is_not_the_rounding_of_the_block_means(implementation) -> None:
+    one = [[0.21679672598838806, 0.5476183891296387], [0.7067182660102844, 0.8511968851089478]]
+    two = [[0.44515421986579895, 0.47571828961372375], [0.7236552834510803, 0.9058412909507751]]
+    three = [[0.03605452179908752, 0.7725334167480469], [0.918979823589325, 0.03753452375531197]]
+    case = {"samples": np.array([[one], [three]]), "training": np.array([[two], [one]]), "factor": 2}
+    found = implementation.call("image_metrics.nearest_training_distance", "float32", **case)
+    np.testing.assert_allclose(found, image_metrics.nearest_training_distance(**case), rtol=1e-7)
+
+
 @given(inputs.nearest_training_image())
 def test_training_image_retrieves_itself(implementation, case) -> None:
     def call(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

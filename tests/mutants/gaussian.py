@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import torch
+
 from tests.mutants import killed_by
 from vaes.ops import gaussian
 
@@ -95,6 +97,13 @@ def tempered_sample__log_temperature(mean, scale, noise, temperature):
 @killed_by("test_value")
 def precision_merge__weights_swapped(mean_a, scale_a, mean_b, scale_b):
     return gaussian.precision_merge(mean_a, scale_b, mean_b, scale_a)
+
+
+@killed_by("test_precision_merge_keeps_the_digits_of_a_small_share")
+def precision_merge__shares_by_logarithms(mean_a, scale_a, mean_b, scale_b):
+    _, scale = gaussian.precision_merge(mean_a, scale_a, mean_b, scale_b)
+    doubled = 2 * (scale_b / scale_a).log()
+    return torch.sigmoid(doubled) * mean_a + torch.sigmoid(-doubled) * mean_b, scale
 
 
 @killed_by("test_precision_merge_is_symmetric_and_narrows")

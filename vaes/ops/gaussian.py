@@ -53,11 +53,13 @@ def tempered_sample(mean: Tensor, scale: Tensor, noise: Tensor, temperature: flo
 
 def precision_merge(mean_a: Tensor, scale_a: Tensor, mean_b: Tensor, scale_b: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and scale of the normalised product of two Gaussians, without forming a precision that may overflow."""
-    ratio = scale_b / scale_a
-    # The shares 1/(1 + r^-2) and 1/(1 + r^2) of the two precisions; r^2 may overflow to the right limits 1 and 0.
-    share_a, share_b = torch.sigmoid(2 * ratio.log()), torch.sigmoid(-2 * ratio.log())
-    scale = torch.minimum(scale_a, scale_b) / torch.hypot(torch.ones_like(ratio), torch.minimum(ratio, 1 / ratio))
-    return share_a * mean_a + share_b * mean_b, scale
+    below = scale_b < scale_a
+    narrow, wide = torch.where(below, scale_b, scale_a), torch.where(below, scale_a, scale_b)
+    ratio = narrow / wide
+    # Shares of the two precisions from a ratio of at most 1: its square cannot overflow, and a small one keeps digits.
+    large, small = 1 / (1 + ratio.square()), ratio.square() / (1 + ratio.square())
+    share_a, share_b = torch.where(below, small, large), torch.where(below, large, small)
+    return share_a * mean_a + share_b * mean_b, narrow / torch.hypot(torch.ones_like(ratio), ratio)
 
 
 def _scale_divergence(ratio: Tensor) -> Tensor:
