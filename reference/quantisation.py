@@ -169,7 +169,8 @@ def scale_pixels(codes: ArrayLike, bits: int, convention: str = "bytes") -> Arra
     codes = within("codes", codes, 0, 2**bits - 1)
     if convention not in ("bytes", "levels"):
         raise ValueError(f"convention must be 'bytes' or 'levels', got {convention!r}")
-    return (codes * 2 ** (8 - bits) - 127.5) / 127.5 if convention == "bytes" else 2 * codes / (2**bits - 1) - 1
+    codes, half = (codes * 2 ** (8 - bits), 127.5) if convention == "bytes" else (codes, (2**bits - 1) / 2)
+    return (codes - half) / half
 
 
 def half_bin(bits: int, convention: str = "proper") -> Array:

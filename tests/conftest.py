@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from reference import registry
 from tests import profiles
+from tests.conformance import observed
 from tests.conformance.implementation import DEFAULT, Implementation
 
 profiles.load()
@@ -17,12 +20,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("conformance")
     group.addoption("--implementation", default=DEFAULT, metavar="PATH_OR_MODULE", help="functions to test")
     group.addoption("--device", default="cpu", help="device of the tensors: cpu, cuda")
+    group.addoption("--observed", type=Path, metavar="FILE", help="write the largest errors seen (one process: -n0)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     device = config.getoption("--device")
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise pytest.UsageError(f"--device {device}: this machine has no CUDA device")
+    if config.getoption("--observed") and config.getoption("numprocesses", None):
+        raise pytest.UsageError("--observed needs one process: add -n0")
     torch.set_num_threads(1)
 
 
@@ -68,6 +74,12 @@ def _explanation(item: pytest.Item, under_test: Implementation) -> str:
     ]
     rerun = f"pytest '{item.nodeid}' --implementation={under_test.source} --device={under_test.device}"
     return "\n".join([*lines, f"rerun: {rerun}"])
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    path = session.config.getoption("--observed")
+    if path is not None:
+        observed.write(path, session.config.getoption("--device"))
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
+from statistics import fmean
 from typing import Any, TextIO
 
 from reproductions.harness.store import Record
@@ -29,6 +30,8 @@ class Progress:
         self.finished = 0
         self._stream = stream
         self._running: dict[str, tuple[Task, float]] = {}
+        self._weights: dict[str, float] = {}
+        self._done = 0.0
         self._begin = time.monotonic()
         self._last_line = self._begin
 
@@ -39,6 +42,12 @@ class Progress:
 
     def __exit__(self, *exception: object) -> None:
         """Leave the display as it stands."""
+
+    def expect(self, seconds: Mapping[str, float | None]) -> None:
+        """Weigh each unit (by key) by its expected seconds; what is not known counts like the mean of what is."""
+        known = [value for value in seconds.values() if value is not None]
+        usual = fmean(known) if known else 1.0
+        self._weights = {key: usual if value is None else value for key, value in seconds.items()}
 
     def started(self, task: Task) -> None:
         """Note that a unit was handed to a worker."""
@@ -58,6 +67,7 @@ class Progress:
         """Note that a unit ended, with its record; None if it was stopped without one."""
         self._running.pop(task.key, None)
         self.finished += 1
+        self._done += self._weights.get(task.key, 1.0)
         status = record["status"] if record else "left out"
         seconds = record["provenance"].get("seconds") if record else None
         took = f" in {seconds:.1f} s" if isinstance(seconds, (int, float)) else ""
@@ -72,10 +82,11 @@ class Progress:
 
     def seconds_left(self) -> float:
         """Estimate the time to the end from the work done so far."""
-        done = self.finished + sum(fraction for _, fraction in list(self._running.values()))
+        total = sum(self._weights.values()) or self.total
+        done = self._done + sum(self._weights.get(key, 1.0) * part for key, (_, part) in list(self._running.items()))
         if done <= 0:
             return float("nan")
-        return (time.monotonic() - self._begin) / done * max(0.0, self.total - done)
+        return (time.monotonic() - self._begin) / done * max(0.0, total - done)
 
     def _show_report(self, task: Task, message: Mapping[str, Any]) -> None:
         if time.monotonic() - self._last_line >= _PLAIN_SECONDS:

@@ -175,7 +175,7 @@ def run(
     progress
         The display, made for ``len(tasks)``.
     costs
-        Recorded costs, by which units are put in order.
+        Recorded costs, by which units are put in order and the time left is estimated.
     tiers, claims
         For a budget: tier and number of claims of each reproduction.
     """
@@ -247,6 +247,7 @@ class _Run:
         elif self._executor.slots > 1:
             waiting = budgeting.longest_first(waiting, self._costs)
         self._progress.total = len(waiting)
+        self._progress.expect({task.key: self._costs.expected(task) for task in waiting})
         try:
             with self._progress:
                 self._loop(waiting)

@@ -103,6 +103,8 @@ def test_scale_pixels_conventions_agree_for_bytes() -> None:
     one, two = (quantisation.scale_pixels(BYTES, 8, convention) for convention in ("bytes", "levels"))
     np.testing.assert_allclose(one, two, atol=1e-15)
     np.testing.assert_allclose(one, 2 * BYTES / 255 - 1, atol=1e-15)
+    # To the last digit next to the middle, too.
+    np.testing.assert_array_equal(one, two)
 
 
 @pytest.mark.parametrize("bits", range(1, 9))

@@ -10,7 +10,7 @@ import torch
 from hypothesis import HealthCheck, Phase, given, settings
 
 from reference import registry
-from tests.conformance import inputs
+from tests.conformance import inputs, observed
 from tests.conformance.comparison import allowed, gradient_discrepancy, message, value_discrepancy
 from tests.conformance.implementation import DTYPES, Implementation
 
@@ -39,6 +39,8 @@ def run(function: str, dtype: str, implementation: Implementation, compare, kind
     @given(arguments=inputs.strategy(function))
     def check(arguments) -> None:
         found = compare(function, arguments, dtype, implementation)
+        if found is not None:
+            observed.note(function, dtype, kind, found.ulps)
         if found is not None and not found.ulps <= limit:
             raise AssertionError(message(function, dtype, implementation, arguments, found, limit))
 

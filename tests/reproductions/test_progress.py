@@ -60,6 +60,17 @@ def test_a_unit_in_progress_counts_as_a_part():
     assert display.seconds_left() == pytest.approx(30.0, rel=0.01)
 
 
+def test_the_time_left_is_that_of_the_units_that_are_left():
+    display = progress.Progress(3, io.StringIO())
+    short = Task("short", Path("x.py"), "toy/curve", {}, 1000, "laptop", "c")
+    display.expect({TASKS[0].key: 90.0, TASKS[1].key: None, short.key: 10.0})
+    display.started(TASKS[0])
+    display.ended(TASKS[0], DONE)
+    display._begin -= 45.0
+    # Half as long as expected: 90 of 90, so (50 + 10) / 2 are left.
+    assert display.seconds_left() == pytest.approx(30.0, rel=0.01)
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(5.4, "5 s"), (120, "2 min"), (9000, "2.5 h"), (float("nan"), "?")])
 def test_durations_for_people(seconds, text):
     assert progress.clock(seconds) == text
