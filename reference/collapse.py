@@ -64,7 +64,8 @@ def between_variance(posterior_means: ArrayLike) -> Array:
     Source: Burda et al., used by Hermite VAE, Tables 3-4; the paper does not state its definition.
     """
     means = _draws(posterior_means)
-    return means.mean(axis=0).var(axis=0, ddof=1) - within_variance(means) / len(means)
+    expected = (means - means[0, 0]).mean(axis=0)
+    return expected.var(axis=0, ddof=1) - within_variance(means) / len(means)
 
 
 def active_units(posterior_means: ArrayLike, threshold: float = 0.01) -> NDArray[np.bool_]:

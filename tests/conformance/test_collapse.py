@@ -174,6 +174,17 @@ def test_active_units_and_rate_of_the_linear_vae(rng) -> None:
     )
 
 
+def test_between_variance_of_nearly_equal_means_keeps_its_digits(implementation) -> None:
+    rng = np.random.default_rng(3)
+    steps = rng.integers(-50, 50, (3, 5, 40))
+    # Numbers of single precision, whose means over draws are not: a variance in units of 2^-40 is exact in integers.
+    means = 1 + steps * 2.0**-20
+    wanted = collapse.between_variance(steps.astype(float)) * 2.0**-40
+    np.testing.assert_allclose(collapse.between_variance(means), wanted, rtol=1e-13, atol=0)
+    found = implementation.call("collapse.between_variance", "float32", posterior_means=means)
+    np.testing.assert_allclose(found, wanted, atol=1e-6 * np.abs(wanted).max())
+
+
 def test_within_variance_of_equal_draws_is_nothing(implementation) -> None:
     """In single precision the mean of three equal numbers may be another number; neither value nor slope see it."""
     means = (

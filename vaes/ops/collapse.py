@@ -20,7 +20,9 @@ def within_variance(posterior_means: Tensor) -> Tensor:
 
 def between_variance(posterior_means: Tensor) -> Tensor:
     """Variance over images of the expected posterior mean, corrected for the draws, shape (n,)."""
-    return posterior_means.mean(0).var(0) - within_variance(posterior_means) / posterior_means.shape[0]
+    # From one of them: means over draws of nearly equal values would be rounded by as much as they differ.
+    expected = (posterior_means - posterior_means[0, 0]).mean(0)
+    return expected.var(0) - within_variance(posterior_means) / posterior_means.shape[0]
 
 
 def active_units(posterior_means: Tensor, threshold: float = 0.01) -> Tensor:
