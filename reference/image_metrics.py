@@ -227,8 +227,10 @@ def colour_means(images: ArrayLike) -> Array:
     if images.shape[1] != 3:
         raise ValueError(f"images must have 3 channels, got shape {images.shape}")
     means = images.mean(axis=(2, 3))
-    luma = means @ LUMA
-    return np.stack([luma, means[:, 2] - luma, means[:, 0] - luma], axis=1)
+    red, _, blue = means.T
+    # Y, B - Y and R - Y; the last two from differences, which vanish for grey
+    differences = [(colour[:, None] - means) @ LUMA for colour in (blue, red)]
+    return np.stack([means @ LUMA, *differences], axis=1)
 
 
 def chroma_error(images: ArrayLike, reconstructions: ArrayLike) -> Array:
@@ -267,7 +269,8 @@ def linear_probe(latents: ArrayLike, targets: ArrayLike, test_latents: ArrayLike
     Parameters
     ----------
     latents : array_like (N, k)
-        Posterior means of the training images, of full column rank with an intercept.
+        Posterior means of the training images. Of equally good maps the one with the least weights is meant: a latent
+        that is constant, as after collapse, has weight 0.
     targets : array_like (N, m)
         Targets of the training images.
     test_latents, test_targets : array_like (M, k), (M, m)
@@ -291,11 +294,14 @@ def linear_probe(latents: ArrayLike, targets: ArrayLike, test_latents: ArrayLike
         raise ValueError(f"latents, targets must be (N, k), (N, m), got {[a.shape for a in (z, y, z_test, y_test)]}")
     if z.shape[1] != z_test.shape[1] or y.shape[1] != y_test.shape[1]:
         raise ValueError(f"test data must have the same columns, got {[a.shape for a in (z, y, z_test, y_test)]}")
-    design = np.column_stack([z, np.ones(len(z))])
+    # Centred, and from the first: a collapsed latent is constant and then gets weight 0
+    z, z_test = z - z[0], z_test - z[0]
+    mean = z.mean(axis=0)
+    design, test_design = (np.column_stack([part - mean, np.ones(len(part))]) for part in (z, z_test))
     weights = np.linalg.lstsq(design, y, rcond=None)[0]
     # Once more on what is left: the decomposition alone loses a dozen times the rounding of the data.
     weights = weights + np.linalg.lstsq(design, y - design @ weights, rcond=None)[0]
-    residual = np.sum((y_test - np.column_stack([z_test, np.ones(len(z_test))]) @ weights) ** 2, axis=0)
+    residual = np.sum((y_test - test_design @ weights) ** 2, axis=0)
     return 1 - residual / positive("variation of test_targets", np.sum((y_test - y_test.mean(axis=0)) ** 2, axis=0))
 
 
@@ -395,7 +401,9 @@ def _several(name: str, value: ArrayLike) -> Array:
 
 
 def _total_variance(name: str, value: ArrayLike) -> Array:
-    return np.sum(np.var(_several(name, value), axis=0, ddof=1))
+    images = _several(name, value)
+    # Around the first: near images differ by less than the rounding of their mean
+    return np.sum(np.var(images - images[0], axis=0, ddof=1))
 
 
 def _saturation(name: str, value: ArrayLike) -> Array:

@@ -196,7 +196,8 @@ def rollout_diversity(rollouts: ArrayLike) -> Array:
     rollouts = finite("rollouts", rollouts)
     if rollouts.ndim < 3 or len(rollouts) < 2:
         raise ValueError(f"rollouts must be (n >= 2, ..., H, W), got shape {rollouts.shape}")
-    return rollouts.var(axis=0, ddof=1).sum(axis=(-2, -1))
+    # Around the first: near rollouts differ by less than the rounding of their mean
+    return np.var(rollouts - rollouts[0], axis=0, ddof=1).sum(axis=(-2, -1))
 
 
 def psnr(mean_squared_error: ArrayLike, data_range: float = 1.0) -> Array:

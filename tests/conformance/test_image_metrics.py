@@ -294,6 +294,26 @@ def test_chroma_error_is_symmetric(implementation, case) -> None:
     )
 
 
+def test_colour_differences_of_grey_images_vanish(implementation) -> None:
+    grey = np.broadcast_to(np.linspace(0, 1, 7)[:, None, None, None], (7, 3, 3, 3)).copy()
+    for dtype in ("float64", "float32"):
+        assert (implementation.call("image_metrics.colour_means", dtype, images=grey)[:, 1:] == 0).all()
+    assert (image_metrics.colour_means(grey)[:, 1:] == 0).all()
+
+
+def test_slope_of_the_variance_of_near_images_keeps_its_digits(implementation) -> None:
+    steps = np.random.default_rng(4).integers(-50, 50, (2, 5, 1, 3, 3))
+    # Numbers of single precision, whose means are not.
+    samples, data = 0.5 + steps * 2.0**-20
+    wanted = 2 * (steps[0] - steps[0].mean(axis=0)) / (4 * steps[1].var(axis=0, ddof=1).sum()) * 2.0**20
+    for name in ("variance_ratio", "diversity_ratio"):
+        tensors = implementation.tensors({"samples": samples, "data": data}, "float32")
+        implementation.find(f"image_metrics.{name}")(
+            **tensors | {"samples": tensors["samples"].requires_grad_()}
+        ).backward()
+        np.testing.assert_allclose(tensors["samples"].grad.cpu(), wanted, rtol=1e-5, atol=0)
+
+
 @given(inputs.linear_probe())
 def test_linear_probe_matches_scikit_learn(case) -> None:
     model = LinearRegression().fit(case["latents"], case["targets"])
@@ -312,6 +332,22 @@ def test_linear_probe_limits(rng) -> None:
         for _ in range(50)
     ]
     assert np.mean(scores) < 0
+
+
+@given(inputs.linear_probe())
+def test_linear_probe_of_a_collapsed_latent_is_that_of_the_others(implementation, case) -> None:
+    constant = {
+        name: np.column_stack([case[name], np.full(len(case[name]), 0.1)]) for name in ("latents", "test_latents")
+    }
+    alone = {name: part[:, -1:] for name, part in constant.items()}
+    truth, mean = case["test_targets"], case["targets"].mean(axis=0)
+    none = 1 - ((truth - mean) ** 2).sum(axis=0) / ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
+    for probe in (
+        image_metrics.linear_probe,
+        lambda **arguments: implementation.call("image_metrics.linear_probe", **arguments),
+    ):
+        np.testing.assert_allclose(probe(**{**case, **constant}), probe(**case), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(probe(**{**case, **alone}), none, rtol=1e-9, atol=1e-9)
 
 
 @given(inputs.linear_probe())

@@ -182,6 +182,15 @@ def test_rollout_diversity_is_half_the_mean_distance_of_pairs(rng) -> None:
     assert float(video.rollout_diversity(rollouts)) == pytest.approx(np.mean(pairs) / 2, rel=1e-12)
 
 
+def test_slope_of_the_diversity_of_near_rollouts_keeps_its_digits(implementation) -> None:
+    steps = np.random.default_rng(5).integers(-50, 50, (5, 3, 3))
+    # Numbers of single precision, whose means are not.
+    rollouts = implementation.tensors({"rollouts": 0.5 + steps * 2.0**-20}, "float32")["rollouts"].requires_grad_()
+    implementation.find("video.rollout_diversity")(rollouts).backward()
+    wanted = 0.5 * (steps - steps.mean(axis=0)) * 2.0**-20
+    np.testing.assert_allclose(rollouts.grad.cpu(), wanted, rtol=1e-5, atol=0)
+
+
 @given(inputs.rollout_diversity())
 def test_rollout_diversity_vanishes_for_copies(implementation, case) -> None:
     got = implementation.call("video.rollout_diversity", **case)

@@ -48,7 +48,7 @@ def sharpness_ratio(samples: Tensor, data: Tensor) -> Tensor:
 
 def variance_ratio(samples: Tensor, data: Tensor) -> Tensor:
     """Total variance over images, samples over data."""
-    return samples.var(0).sum() / data.var(0).sum()
+    return _total_variance(samples) / _total_variance(data)
 
 
 def saturation_ratio(samples: Tensor, data: Tensor) -> Tensor:
@@ -63,10 +63,12 @@ def diversity_ratio(samples: Tensor, data: Tensor) -> Tensor:
 
 def colour_means(images: Tensor) -> Tensor:
     """Mean luma and mean blue and red differences of images (N, 3, H, W), shape (N, 3)."""
-    # The colour differences have weights of sum 0; the rows are Y, B - Y, R - Y.
-    weights = [[0.299, 0.587, 0.114], [-0.299, -0.587, 0.886], [0.701, -0.587, -0.114]]
-    means = images.mean((2, 3))
-    return means @ torch.tensor(weights, dtype=images.dtype, device=images.device).T
+    red, green, blue = images.mean((2, 3)).unbind(1)
+    # Y, B - Y and R - Y; the last two from differences, which vanish for grey.
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    from_blue = 0.299 * (blue - red) + 0.587 * (blue - green)
+    from_red = 0.587 * (red - green) + 0.114 * (red - blue)
+    return torch.stack([luma, from_blue, from_red], 1)
 
 
 def chroma_error(images: Tensor, reconstructions: Tensor) -> Tensor:
@@ -77,10 +79,11 @@ def chroma_error(images: Tensor, reconstructions: Tensor) -> Tensor:
 def linear_probe(latents: Tensor, targets: Tensor, test_latents: Tensor, test_targets: Tensor) -> Tensor:
     """Coefficient of determination (m,) on test data of the least-squares map from latents; computed in float64."""
     z, y, z_test, y_test = (t.double() for t in (latents, targets, test_latents, test_targets))
+    # From the first: a collapsed latent is constant, but around a rounded mean it would vary.
+    z, z_test = z - z[0], z_test - z[0]
     mean_z, mean_y = z.mean(0), y.mean(0)
-    # The intercept drops out of centred data. QR keeps the condition that normal equations square.
-    basis, triangle = torch.linalg.qr(z - mean_z)
-    weights = torch.linalg.solve_triangular(triangle, basis.T @ (y - mean_y), upper=True)
+    # The intercept drops out of centred data. A latent that is constant gets weight 0.
+    weights = torch.linalg.pinv(z - mean_z) @ (y - mean_y)
     residual = (y_test - mean_y - (z_test - mean_z) @ weights).square().sum(0)
     return (1 - residual / (y_test - y_test.mean(0)).square().sum(0)).to(latents.dtype)
 
@@ -118,6 +121,11 @@ def _local_moments(one: Tensor, two: Tensor, weights: Tensor) -> list[Tensor]:
             for moment, product in zip(moments, products, strict=True)
         ]
     return means + moments
+
+
+def _total_variance(images: Tensor) -> Tensor:
+    # From the first: near images differ by less than the rounding of their mean.
+    return (images - images[0]).var(0).sum()
 
 
 def _sharpness(images: Tensor) -> Tensor:

@@ -49,7 +49,8 @@ def best_of_n_sse(rollouts: Tensor, true: Tensor) -> Tensor:
 
 def rollout_diversity(rollouts: Tensor) -> Tensor:
     """Variance over predictions along the first axis, summed over pixels."""
-    return rollouts.var(0).sum((-2, -1))
+    # From the first: near rollouts differ by less than the rounding of their mean.
+    return (rollouts - rollouts[0]).var(0).sum((-2, -1))
 
 
 def psnr(mean_squared_error: Tensor, data_range: float = 1.0) -> Tensor:
