@@ -96,6 +96,7 @@ RAISES: dict[Place, type[Exception]] = {
     ("calibration.beta_grid", "lowest"): ValueError,
     ("image_metrics.frechet_distance", "features"): torch.linalg.LinAlgError,
     ("image_metrics.frechet_distance", "other"): torch.linalg.LinAlgError,
+    ("image_metrics.linear_probe", "latents"): torch.linalg.LinAlgError,
     ("linear_vae.negative_log_evidence", "sigma"): torch.linalg.LinAlgError,
     ("linear_vae.negative_log_evidence", "weights"): torch.linalg.LinAlgError,
     ("pruning.prune_mask", "fraction"): ValueError,
