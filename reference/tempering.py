@@ -265,8 +265,10 @@ def bennett(energies: ArrayLike, energies_next: ArrayLike, difference: ArrayLike
         if np.max(np.abs(t)) < 0.5:
             # Each side is nearly n n' / (n + n'); what every sample adds or takes, so that a root near 0 has digits.
             return -2 * first_size * next_size / total * np.sum(t / (total + (first_size - next_size) * t))
-        first = expit(-(shift + difference * energies + c)).sum()
-        return first - expit(shift + difference * energies_next + c).sum()
+        # Terms near 1 are counted: what they lack of 1 has its own digits
+        first, second = (shift + difference * values + c for values in (energies, energies_next))
+        both = np.concatenate([first, second])
+        return np.sum(first < 0) - np.sum(second >= 0) + np.where(both < 0, -expit(both), expit(-both)).sum()
 
     all_values = difference * np.concatenate([energies, energies_next])
     # With every exponent of one sign the sides are on a known side of each other.

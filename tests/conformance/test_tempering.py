@@ -302,6 +302,7 @@ def test_bennett_of_two_samples(e: float, f: float, difference: float) -> None:
         ([1e-3, 2e-3], [-1e-3], 0.25),
         ([1.0, -1.0, 0.25], [0.5, 0.0], 1.0),
         ([30.0, 25.0], [-40.0, -20.0, -30.0], 1.0),
+        ([-12.0, 12.5, -11.0], [-12.0, 12.0, 11.5], 1.0),
     ],
 )
 def test_bennett_at_50_digits(implementation, energies, energies_next, difference: float) -> None:

@@ -189,7 +189,7 @@ def _bennett(energies: Tensor, energies_next: Tensor, difference: Tensor) -> Ten
 
     def gap(c: Tensor) -> Tensor:
         one, two = first + c, second + c
-        far = logsigmoid(-(shift + one)).logsumexp(0) - logsigmoid(shift + two).logsumexp(0)
+        far = _log_ratio_of_sums(shift + one, shift + two)
         # Nearly equal temperatures: both logs less the one that they have at equal energies, log(n m / (n + m)).
         near = torch.maximum(one.abs().amax(0), two.abs().amax(0)) < 1
         return torch.where(near, _excess(share, one.clamp(-1, 1)) - _excess(1 - share, -two.clamp(-1, 1)), far)
@@ -213,6 +213,19 @@ def _bennett(energies: Tensor, energies_next: Tensor, difference: Tensor) -> Ten
             root = root - gap(root) / slope(root)
         tangent = slope(root)
     return root - gap(root) / tangent
+
+
+def _log_ratio_of_sums(one: Tensor, two: Tensor) -> Tensor:
+    """Log of the sum of sigma(-one) over that of sigma(two), over the first axis.
+
+    Sums of small terms as logarithms. Terms near 1 are counted: what they lack of 1 has its own digits.
+    """
+    log_one, log_two = logsigmoid(-one).logsumexp(0), logsigmoid(two).logsumexp(0)
+    lacking = [torch.where(x < 0, -x.sigmoid(), torch.sigmoid(-x)).sum(0) for x in (one, two)]
+    difference = ((one < 0).sum(0) - (two >= 0).sum(0)) + lacking[0] + lacking[1]
+    counted = torch.minimum(log_one, log_two) > -math.log(2)
+    excess = torch.where(counted, difference, 0) / torch.where(counted, log_two, 0).exp()
+    return torch.where(counted, excess.log1p(), log_one - log_two)
 
 
 def _excess(share: float, x: Tensor) -> Tensor:
