@@ -147,8 +147,10 @@ def profile(ratio: ArrayLike, strength: ArrayLike) -> tuple[Array, Array]:
     """
     ratio, strength = positive("ratio", ratio), within("strength", positive("strength", strength), 0, 1)
     broadcast(ratio=ratio, strength=strength)
-    # The quotient is 1 - (1 - strength)/(1 + strength ratio): the printed one rounds to 1 for large ratios.
-    gain = 0.5 * np.log1p((strength - 1) / (1 + strength * ratio))
+    # The quotient is 1 - lost: the printed one rounds to 1 for large ratios, and 1 - lost to 0 for small strengths
+    lost, kept = ((part / (1 + strength * ratio)) for part in (1 - strength, strength * (1 + ratio)))
+    with np.errstate(divide="ignore"):
+        gain = 0.5 * np.where(lost < 0.5, np.log1p(-lost), np.log(kept))
     return gain, np.broadcast_to(0.5 * np.log1p(1 / ratio), gain.shape)
 
 

@@ -104,6 +104,14 @@ def test_profile_limits() -> None:
     assert (np.diff(linear_gaussian.profile(np.geomspace(1e-3, 1e3, 50), 0.7)[0]) > 0).all()
 
 
+def test_profile_of_a_small_strength_keeps_its_digits(implementation) -> None:
+    ratio, strength = np.array([0.25, 1.0, 8.0]), 2.0 ** np.array([-40.0, -20.0, -14.0])
+    wanted = 0.5 * np.log(strength * (1 + ratio) / (1 + strength * ratio))
+    np.testing.assert_allclose(linear_gaussian.profile(ratio, strength)[0], wanted, rtol=1e-15)
+    found = implementation.call("linear_gaussian.profile", "float32", ratio=ratio, strength=strength)[0]
+    np.testing.assert_allclose(found, wanted, rtol=2e-7)
+
+
 def test_hessian_matches_autograd() -> None:
     """Of the objective written once more, in torch."""
     variance, strength = 1.7, 0.81

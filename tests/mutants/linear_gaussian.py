@@ -55,6 +55,12 @@ def profile__sign(ratio, strength):
     return -gain, divergence
 
 
+@killed_by("test_profile_of_a_small_strength_keeps_its_digits")
+def profile__of_what_is_lost(ratio, strength):
+    divergence = linear_gaussian.profile(ratio, strength)[1]
+    return 0.5 * torch.log1p(-(1 - strength) / (1 + strength * ratio)), divergence
+
+
 @killed_by("test_value")
 def profile__printed_form_cancels(ratio, strength):
     gain = 0.5 * (strength * (1 + ratio) / (1 + strength * ratio)).log()

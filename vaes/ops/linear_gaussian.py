@@ -33,7 +33,10 @@ def collapsed_objective(variance: Tensor) -> Tensor:
 
 def profile(ratio: Tensor, strength: Tensor) -> tuple[Tensor, Tensor]:
     """Best objective relative to collapse, and top KL, at a noise-to-signal ratio of the posterior, in nats."""
-    gain = 0.5 * torch.log1p(-(1 - strength) / (1 + strength * ratio))
+    # Of the two shares that sum to 1 the smaller one keeps its digits.
+    lost, kept = ((part / (1 + strength * ratio)) for part in (1 - strength, strength * (1 + ratio)))
+    small = lost < 0.5
+    gain = 0.5 * torch.where(small, torch.log1p(-torch.where(small, lost, 0)), torch.where(small, 1, kept).log())
     return gain, 0.5 * torch.log1p(ratio.reciprocal()).expand_as(gain)
 
 

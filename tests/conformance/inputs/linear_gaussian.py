@@ -33,7 +33,7 @@ def collapsed_objective() -> SearchStrategy[dict[str, Any]]:
 
 
 def profile() -> SearchStrategy[dict[str, Any]]:
-    strengths = st.one_of(st.sampled_from([1.0, 1 - 2**-7, 1 - 2**-20, 0.5, 0.0625]), st.floats(0.0625, 1))
+    strengths = st.one_of(st.sampled_from([1.0, 1 - 2**-7, 1 - 2**-20, 0.5, 0.0625, 2**-14]), st.floats(2**-14, 1))
     return together(ratio=scale_numbers(), strength=strengths)
 
 
