@@ -529,6 +529,17 @@ def test_scale_gradient_of_the_worked_example() -> None:
     assert float(likelihoods.scale_gradient(128, 2 * 128 / 255 - 1, sharp)) == 0
 
 
+def test_scale_gradient_far_in_the_tail_is_not_flushed(implementation) -> None:
+    """90 scales beyond the end: float32's logistic function is 0 there, its product with a / s is not."""
+    case = {"codes": np.array([0, 255]), "mean": np.array([-0.234375, 1.234375]), "scale": np.full(2, 2.0**-8.57)}
+    options = {"levels": 256, "low": 0.0, "high": 1.0}
+    case["scale"] = case["scale"].astype(np.float32).astype(float)
+    wanted = likelihoods.scale_gradient(**case, **options)
+    assert (np.abs(wanted) > 1e-36).all()
+    found = implementation.call("likelihoods.scale_gradient", "float32", **case, **options)
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=0)
+
+
 @given(inputs.scale_gradient())
 def test_scale_gradient_is_the_derivative(implementation, case) -> None:
     scale = torch.tensor(case["scale"], requires_grad=True)

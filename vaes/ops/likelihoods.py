@@ -180,7 +180,8 @@ def scale_gradient(
     half = _half(levels, low, high, half_bin)
     offset = _value(codes, (levels, low, high), mean) - mean
     a, b, d = (offset + half) * inverse, (offset - half) * inverse, 2 * half * inverse
-    first, last = a * torch.sigmoid(-a), -b * torch.sigmoid(b)
+    # The library's logistic function is 0 below -88 in float32, where a small scale still makes a number of the slope.
+    first, last = a * logsigmoid(-a).exp(), -b * logsigmoid(b).exp()
     # d / (e^d - 1) with exponentials that do not overflow.
     inside = first + last - d * (-d).exp() / torch.expm1(-d)
     chosen = torch.where(codes == 0, first, torch.where(codes == levels - 1, last, inside))
