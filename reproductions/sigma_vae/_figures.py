@@ -94,7 +94,7 @@ def _trajectories(table: Table, style: Any, stages: Mapping[str, str], constants
         left.axhline(0.5 * np.log(beta), color=look.color, linestyle=look.line, label=rf"$\beta={beta:g}$")
     left.set(xlabel="optimiser step", ylabel=r"$\ln\sigma$")
     right.set(xlabel="optimiser step", ylabel="bound (nats per image, training batch)")
-    left.legend()
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 
