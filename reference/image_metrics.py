@@ -301,8 +301,11 @@ def linear_probe(latents: ArrayLike, targets: ArrayLike, test_latents: ArrayLike
     weights = np.linalg.lstsq(design, y, rcond=None)[0]
     # Once more on what is left: the decomposition alone loses a dozen times the rounding of the data.
     weights = weights + np.linalg.lstsq(design, y - design @ weights, rcond=None)[0]
-    residual = np.sum((y_test - test_design @ weights) ** 2, axis=0)
-    return 1 - residual / positive("variation of test_targets", np.sum((y_test - y_test.mean(axis=0)) ** 2, axis=0))
+    mean = y_test.mean(axis=0)
+    deviation, predicted = y_test - mean, test_design @ weights - mean
+    # d^2 - (d - p)^2 = p (2d - p): one minus a ratio next to one would cancel where the latent says little
+    explained = np.sum(predicted * (2 * deviation - predicted), axis=0)
+    return explained / positive("variation of test_targets", np.sum(deviation**2, axis=0))
 
 
 def nearest_training_image(samples: ArrayLike, training: ArrayLike, factor: int = 4) -> NDArray[np.intp]:

@@ -43,6 +43,8 @@ def batch_norm(x: ArrayLike, gain: ArrayLike, bias: ArrayLike, epsilon: float = 
     Source: NVAE, Section 3.1.1; DVAE++, Appendix G.
     """
     x = _activations("x", x)
+    # Twice: what the first mean was rounded by is the mean of what is left
+    x = x - x.mean(axis=(0, *range(2, x.ndim)), keepdims=True)
     mean, variance = _moments(x)
     return batch_norm_eval(x, gain, bias, mean, variance, epsilon)
 

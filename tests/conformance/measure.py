@@ -39,7 +39,6 @@ HEAVY_TAILS = {
     "gaussian.entropy": "the sum of logarithms of 10 and more nearly vanishes",
     "likelihoods.categorical_mean": "255 equal weights added to a large one all round the same way",
     "linear_vae.fitted_optimum": "the logarithms of the spectrum cancel each other and the constant",
-    "normalisation.batch_norm": "of two images nearly all of the slope along them cancels: their outputs are 1 and -1",
     "relaxations.gumbel_softmax": "-log u is rounded before its logarithm is divided by a temperature of 0.01; the "
     "slope of a nearly one-hot softmax is a difference",
     "relaxations.overlap_exp_icdf_asinh": "a printed form, a small difference of its terms",

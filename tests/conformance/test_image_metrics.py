@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import mpmath
 import numpy as np
@@ -332,6 +333,15 @@ def test_linear_probe_limits(rng) -> None:
         for _ in range(50)
     ]
     assert np.mean(scores) < 0
+
+
+def test_linear_probe_that_reads_next_to_nothing_keeps_its_digits(implementation) -> None:
+    """The deviations (-1, 2, -1) of the targets and a fit of 1e-6 in each: p (2d - p), over their squares."""
+    latents, test_latents = np.array([[-1.0], [1.0]]), np.array([[-1.0], [2.0], [-1.0]])
+    case = {"latents": latents, "targets": 1e-6 * latents, "test_latents": test_latents, "test_targets": test_latents}
+    wanted = float(2 * Fraction(1e-6) - Fraction(1e-6) ** 2)
+    for got in (image_metrics.linear_probe(**case), implementation.call("image_metrics.linear_probe", **case)):
+        assert got == pytest.approx([wanted], rel=1e-15, abs=0)
 
 
 @given(inputs.linear_probe())

@@ -15,6 +15,7 @@ from scipy import special, stats
 
 from reference import bernoulli, likelihoods, quantisation
 from tests.conformance.first_principles import SAMPLES, assert_mean, at_50_digits
+from tests.conformance.implementation import DTYPES
 from tests.conformance.inputs import likelihoods as inputs
 
 LOCATIONS = [(0.5, 0.07), (-0.3, 0.2), (1.7, 0.05), (0.2, 10.0), (0.4, 1e-3), (0.5, 1e4)]
@@ -316,6 +317,20 @@ def test_mixture_ignores_the_order_of_components(implementation, case, random) -
     shuffled = {**case, **{n: np.take(case[n], order, axis=-3) for n in parameters}}
     one, two = (implementation.call("likelihoods.mixture_of_logistics", **c) for c in (case, shuffled))
     np.testing.assert_allclose(one, two, rtol=1e-9, atol=1e-12)
+
+
+def test_mixture_forgets_a_common_shift_of_the_logits(implementation) -> None:
+    """To the last digit of a log mass near log(1/2), which beside a logit of 128 would keep no more than its own."""
+    case = {"codes": np.zeros((1, 1, 1), dtype=int), "means": np.array([0.125, 0.5]).reshape(1, 2, 1, 1)}
+    case |= {"log_scales": np.zeros((1, 2, 1, 1)), "levels": 2}
+    for dtype in DTYPES:
+        near, far = (
+            implementation.find("likelihoods.mixture_of_logistics")(
+                **implementation.tensors({**case, "logits": np.array([shift, shift - 1]).reshape(2, 1, 1)}, dtype)
+            )
+            for shift in (0.0, 128.0)
+        )
+        assert near.item() == far.item()
 
 
 @given(inputs.mixture_of_logistics())

@@ -103,6 +103,11 @@ def linear_probe__no_intercept(latents, targets, test_latents, test_targets):
     return 1 - residual / (test_targets - test_targets.mean(0)).square().sum(0)
 
 
+@killed_by("test_linear_probe_that_reads_next_to_nothing_keeps_its_digits")
+def linear_probe__one_less_a_ratio(latents, targets, test_latents, test_targets):
+    return 1 - (1 - image_metrics.linear_probe(latents, targets, test_latents, test_targets))
+
+
 @killed_by("test_value")
 def linear_probe__scored_on_training_data(latents, targets, test_latents, test_targets):
     return image_metrics.linear_probe(latents, targets, latents, targets)

@@ -91,8 +91,11 @@ def linear_probe(latents: Tensor, targets: Tensor, test_latents: Tensor, test_ta
     weights = inverse @ centred_y
     # Once more on what is left: the decomposition alone loses a dozen times the rounding of the data.
     weights = weights + inverse @ (centred_y - centred_z @ weights)
-    residual = (y_test - mean_y - (z_test - mean_z) @ weights).square().sum(0)
-    return (1 - residual / (y_test - y_test.mean(0)).square().sum(0)).to(latents.dtype)
+    mean_test = y_test.mean(0)
+    deviation, predicted = y_test - mean_test, (mean_y - mean_test) + (z_test - mean_z) @ weights
+    # d^2 - (d - p)^2 = p (2d - p): one minus a ratio next to one would cancel where the latent says little.
+    explained = (predicted * (2 * deviation - predicted)).sum(0)
+    return (explained / deviation.square().sum(0)).to(latents.dtype)
 
 
 def nearest_training_image(samples: Tensor, training: Tensor, factor: int = 4) -> Tensor:

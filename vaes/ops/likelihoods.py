@@ -432,13 +432,15 @@ def _log_masses(codes: Tensor, kernel: Kernel, parameters: Sequence[Tensor], spa
 
 def _mixed(masses: Tensor, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Log of the mixed masses, and the components' shares before and after."""
+    # From the largest logit: added to a logit of 20 a log mass would keep only the digits of 20.
+    logits = _wide(logits) - logits.amax(1, keepdim=True)
     joint = masses + logits
-    prior, shares = _wide(logits).softmax(1), joint.softmax(1)
+    prior, shares = logits.softmax(1), joint.softmax(1)
     # 1 - p as a sum of terms of one sign: log p keeps its digits next to 0.
     # Clamped where the result is -1 in any precision: it is slow where its exponential underflows.
     rest = (prior * torch.expm1(masses.clamp(min=-40))).sum(1)
     # logsumexp(a) = max(a) - log(max(softmax(a))), without its slow exponentials.
-    tail = joint.amax(1) - logits.amax(1) + (prior.amax(1) / shares.amax(1)).log()
+    tail = joint.amax(1) + (prior.amax(1) / shares.amax(1)).log()
     return torch.where(rest > -0.5, torch.log1p(rest), tail), prior, shares
 
 

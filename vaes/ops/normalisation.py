@@ -14,9 +14,10 @@ EPSILON = 1e-5
 
 def batch_norm(x: Tensor, gain: Tensor, bias: Tensor, epsilon: float = EPSILON) -> Tensor:
     """Batch normalisation with the mean and biased variance of the batch, per channel."""
-    wide = _wide(x)
-    variance, mean = torch.var_mean(wide, dim=_axes(x), correction=0)
-    return _affine(wide, gain, bias, mean, variance, epsilon).to(x.dtype)
+    # Twice: what the first mean was rounded by is the mean of what is left. The second alone carries a gradient.
+    offset = _wide(x) - _spread(_wide(x.detach()).mean(_axes(x)), x)
+    variance, mean = torch.var_mean(offset, dim=_axes(x), correction=0)
+    return _affine(offset, gain, bias, mean, variance, epsilon).to(x.dtype)
 
 
 def batch_norm_eval(
@@ -102,18 +103,20 @@ class _BatchNormSwish(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, gain: Tensor, bias: Tensor, epsilon: float) -> Tensor:
         wide = _wide(x)
-        variance, mean = torch.var_mean(wide, dim=_axes(x), correction=0)
+        rounded = wide.mean(_axes(x))
+        offset = wide - _spread(rounded, x)
+        variance, rest = torch.var_mean(offset, dim=_axes(x), correction=0)
         inverse = (variance + epsilon).rsqrt()
-        ctx.save_for_backward(x, gain, bias, mean, inverse)
-        y = (wide - _spread(mean, x)) * _spread(inverse * gain, x) + _spread(bias, x)
+        ctx.save_for_backward(x, gain, bias, rounded, rest, inverse)
+        y = (offset - _spread(rest, x)) * _spread(inverse * gain, x) + _spread(bias, x)
         return (y * torch.sigmoid(y)).to(x.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        x, gain, bias, mean, inverse = ctx.saved_tensors
+        x, gain, bias, rounded, rest, inverse = ctx.saved_tensors
         axes = _axes(x)
-        standardised = (_wide(x) - _spread(mean, x)) * _spread(inverse, x)
+        standardised = (_wide(x) - _spread(rounded, x) - _spread(rest, x)) * _spread(inverse, x)
         y = standardised * _spread(gain, x) + _spread(bias, x)
         gate = torch.sigmoid(y)
         delta = gradient * gate * (1 + y * torch.sigmoid(-y))
