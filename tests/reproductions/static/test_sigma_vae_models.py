@@ -11,6 +11,7 @@ from claims import decide, find
 from reproductions.harness import Context, DataInfo
 from reproductions.harness.work import clean_rows
 from reproductions.sigma_vae import (
+    _answers,
     _checks_architecture,
     _checks_linear,
     _configurations,
@@ -111,6 +112,16 @@ def test_cost_is_that_of_the_counted_layers() -> None:
     assert counted == 128 * (3 * (encoder + decoder) - 9 * 32 * 784)
     hours = _cost.gpu_hours(["small/frey/optimal"])
     assert hours == pytest.approx(counted * 130 / _cost.GPU_MULTIPLY_ADDS / 3600)
+
+
+def test_step_times_cover_every_decoder_and_are_told_beside_the_unit_gaussian() -> None:
+    decoders = [row["decoder"] for row in _cost.step_times()["28x28, 32 feature maps"]]
+    assert set(_configurations.DECODERS) <= set(decoders)
+    shown = dict(zip(decoders, _answers.step_rows(_cost.step_times()), strict=True))
+    assert shown["gaussian"][0] == "unit Gaussian"
+    assert shown["gaussian"][2:] == (1, 1, 1)
+    assert all(low <= ratio <= high for _, _, ratio, low, high in shown.values())
+    assert len(_answers.STEP_COLUMNS) == len(shown["gaussian"])
 
 
 def test_full_scale_needs_its_data_and_runs_small() -> None:
